@@ -1,0 +1,122 @@
+/* One list of every way a call can end; code, refusal name and text come from it.
+ *
+ * A name such as "cert-sig" is the word the design documents use for a refusal: it is counted and logged, never sent to a
+ * peer. What a person reads is chosen higher up (api/errors.json) from the public codes 1000..2299.
+ *
+ * Three kinds of failure, three answers: a peer, a disk or a user sent something wrong -> return it; the machine fails
+ * (memory, disk) -> return it up to the daemon; we are wrong -> SOTTO_ASSERT. */
+#ifndef SOTTO_BASE_ERR_H
+#define SOTTO_BASE_ERR_H
+
+#define SOTTO_MUST_USE __attribute__((warn_unused_result))
+
+#define SOTTO_ERR_MAP(X)                                                                                                  \
+    X(OK, "ok")                                                                                                           \
+    /* general */                                                                                                         \
+    X(ERR_NOMEM, "no-memory")                                                                                             \
+    X(ERR_FULL, "full")                 /* a bound set at creation was reached */                                         \
+    X(ERR_FORMAT, "format")             /* bytes that do not decode */                                                    \
+    X(ERR_RANGE, "range")               /* a number outside its field */                                                  \
+    X(ERR_STATE, "state")               /* not possible in this state */                                                  \
+    X(ERR_MISSING, "missing")           /* no such thing */                                                               \
+    X(ERR_EXISTS, "exists")                                                                                               \
+    X(ERR_AGAIN, "again")               /* more input or time is needed */                                                \
+    X(ERR_CANCELLED, "cancelled")                                                                                         \
+    X(ERR_IO, "io")                                                                                                       \
+    X(ERR_DISK_FULL, "disk-full")                                                                                         \
+    X(ERR_LOCKED, "locked")                                                                                               \
+    X(ERR_INTERNAL, "internal")                                                                                           \
+    /* wire */                                                                                                            \
+    X(ERR_RLP, "rlp")                                                                                                     \
+    /* crypto and vault, messaging.md 0-1 */                                                                              \
+    X(ERR_KEY, "key")                   /* not a point, or a scalar outside [1, n-1] */                                   \
+    X(ERR_POINT, "point")               /* not an x coordinate */                                                         \
+    X(ERR_SIG_FORM, "sig-form")                                                                                           \
+    X(ERR_SIG, "sig")                                                                                                     \
+    X(ERR_AEAD, "aead")                                                                                                   \
+    X(ERR_MAC, "mac")                                                                                                     \
+    X(ERR_PHRASE, "phrase")                                                                                               \
+    X(ERR_VAULT_FORM, "vault-form")                                                                                       \
+    X(ERR_VAULT_COST, "vault-cost")                                                                                       \
+    X(ERR_PASSPHRASE, "passphrase")                                                                                       \
+    X(ERR_KEYSTORE, "keystore")                                                                                           \
+    /* identity, messaging.md 2 */                                                                                        \
+    X(ERR_CERT_FORM, "cert-form")                                                                                         \
+    X(ERR_CERT_KEYS, "cert-keys")                                                                                         \
+    X(ERR_CERT_TIMES, "cert-times")                                                                                       \
+    X(ERR_CERT_EARLY, "cert-early")                                                                                       \
+    X(ERR_CERT_EXPIRED, "cert-expired")                                                                                   \
+    X(ERR_CERT_SIG, "cert-sig")                                                                                           \
+    X(ERR_CERT_UNKNOWN, "cert-unknown")                                                                                   \
+    X(ERR_CERT_REVOKED, "cert-revoked")                                                                                   \
+    X(ERR_CERT_SUPERSEDED, "cert-superseded")                                                                             \
+    X(ERR_CERT_OWNER, "cert-owner")                                                                                       \
+    X(ERR_LINK, "link")                                                                                                   \
+    /* first contact, messaging.md 3 */                                                                                   \
+    X(ERR_NOT_MINE, "not-mine")                                                                                           \
+    X(ERR_HELLO_FORM, "hello-form")                                                                                       \
+    X(ERR_HELLO_TO, "hello-to")                                                                                           \
+    X(ERR_HELLO_TIME, "hello-time")                                                                                       \
+    X(ERR_HELLO_PUZZLE, "hello-puzzle")                                                                                   \
+    X(ERR_HELLO_FROM, "hello-from")                                                                                       \
+    X(ERR_HELLO_SIG, "hello-sig")                                                                                         \
+    X(ERR_HELLO_ECHO, "hello-echo")                                                                                       \
+    X(ERR_HELLO_MK, "hello-mk")                                                                                           \
+    X(ERR_HELLO_CONFIRM, "hello-confirm")                                                                                 \
+    X(ERR_REPLAY, "replay")                                                                                               \
+    /* conversation, messaging.md 4-5 */                                                                                  \
+    X(ERR_HEADER_FORM, "header-form")                                                                                     \
+    X(ERR_HEADER_INDEX, "header-index")                                                                                   \
+    X(ERR_HEADER_CHAIN, "header-chain")                                                                                   \
+    X(ERR_HEADER_KEY, "header-key")                                                                                       \
+    X(ERR_HEADER_BLOCK, "header-block")                                                                                   \
+    X(ERR_SKIP, "skip")                                                                                                   \
+    X(ERR_CONTENT_FORM, "content-form")                                                                                   \
+    X(ERR_TOO_LONG, "too-long")                                                                                           \
+    X(ERR_CHAIN_END, "chain-end")                                                                                         \
+    X(ERR_RECORD_SIG, "record-sig")                                                                                       \
+    X(ERR_FILE_FORM, "file-form")                                                                                         \
+    /* p2p, devp2p.md */                                                                                                  \
+    X(ERR_ECIES, "ecies")                                                                                                 \
+    X(ERR_FRAME_MAC, "frame-mac")                                                                                         \
+    X(ERR_FRAME_SIZE, "frame-size")                                                                                       \
+    X(ERR_SNAPPY, "snappy")                                                                                               \
+    X(ERR_ENODE, "enode")                                                                                                 \
+    X(ERR_HELLO_SIZE, "p2p-hello-size")                                                                                   \
+    X(ERR_PEER, "peer")                 /* the peer broke the protocol: disconnect it */                                  \
+    /* whisper and pool, whisper-v6.md 7, network.md 5 */                                                                 \
+    X(ERR_ENV_FORM, "env-form")                                                                                           \
+    X(ERR_ENV_SIZE, "env-size")                                                                                           \
+    X(ERR_ENV_FUTURE, "env-future")                                                                                       \
+    X(ERR_ENV_OLD, "env-old")                                                                                             \
+    X(ERR_ENV_EXPIRED, "env-expired")   /* late, but so little that it is dropped in silence */                           \
+    X(ERR_ENV_TTL, "env-ttl")                                                                                             \
+    X(ERR_ENV_WORK, "env-work")                                                                                           \
+    X(ERR_ENV_BLOOM, "env-bloom")                                                                                         \
+    X(ERR_ENV_DUPLICATE, "env-duplicate")                                                                                 \
+    X(ERR_ENV_QUOTA, "env-quota")
+
+enum sotto_err {
+#define SOTTO_ERR_ENUM(name, text) SOTTO_##name,
+    SOTTO_ERR_MAP(SOTTO_ERR_ENUM)
+#undef SOTTO_ERR_ENUM
+    SOTTO_ERR_COUNT
+};
+
+/* The refusal name, e.g. "cert-sig"; "unknown" for a value outside the list. Never NULL, never freed. */
+const char *sotto_err_name(enum sotto_err err);
+
+#define SOTTO_TRY(expr)                                                                                                   \
+    do {                                                                                                                  \
+        enum sotto_err sotto_try_err_ = (expr);                                                                           \
+        if (sotto_try_err_ != SOTTO_OK) return sotto_try_err_;                                                            \
+    } while (0)
+
+/* Kept on in every build: what must hold inside our own code. Never on what a peer, a disk or a user sent. */
+#define SOTTO_ASSERT(cond)                                                                                                \
+    do {                                                                                                                  \
+        if (__builtin_expect(!(cond), 0)) sotto_assert_failed(#cond, __FILE__, __LINE__);                                 \
+    } while (0)
+_Noreturn void sotto_assert_failed(const char *cond, const char *file, int line);
+
+#endif
