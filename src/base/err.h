@@ -25,6 +25,10 @@
     X(ERR_IO, "io")                                                                                                       \
     X(ERR_DISK_FULL, "disk-full")                                                                                         \
     X(ERR_LOCKED, "locked")                                                                                               \
+    X(ERR_IN_USE, "in-use")             /* another process has it: a data directory, a port */                            \
+    X(ERR_MODE, "mode")                 /* others could read it */                                                        \
+    X(ERR_NEWER, "newer")               /* written by a newer program */                                                  \
+    X(ERR_DAMAGED, "damaged")           /* a store whose content contradicts itself */                                    \
     X(ERR_INTERNAL, "internal")                                                                                           \
     /* wire */                                                                                                            \
     X(ERR_RLP, "rlp")                                                                                                     \

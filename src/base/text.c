@@ -71,3 +71,18 @@ enum sotto_err sotto_unbase64url(struct sotto_buf *out, struct sotto_span text)
     }
     return SOTTO_OK;
 }
+
+bool sotto_utf8_valid(struct sotto_span text)
+{
+    for (size_t i = 0; i < text.size;) {
+        uint8_t first = text.data[i++];
+        if (first < 0x80) continue;
+        unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+        if (first < 0xc2 || first > 0xf4 || text.size - i < more) return false;
+        /* The second byte alone decides overlong forms, surrogates and the end of the range. */
+        uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80, high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+        for (; more > 0; more--, low = 0x80, high = 0xbf)
+            if (text.data[i] < low || text.data[i++] > high) return false;
+    }
+    return true;
+}

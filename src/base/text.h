@@ -14,4 +14,7 @@ SOTTO_MUST_USE enum sotto_err sotto_base64url_add(struct sotto_buf *out, struct 
 /* Appends the decoded bytes; ERR_FORMAT for padding, foreign characters or non-zero spare bits. */
 SOTTO_MUST_USE enum sotto_err sotto_unbase64url(struct sotto_buf *out, struct sotto_span text);
 
+/* Whole and shortest UTF-8 of U+0000..U+10FFFF without surrogates (RFC 3629). An empty span is valid. */
+bool sotto_utf8_valid(struct sotto_span text);
+
 #endif

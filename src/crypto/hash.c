@@ -1,0 +1,143 @@
+#include "crypto/hash.h"
+
+#include <nettle/pbkdf2.h>
+
+void sotto_sha256(uint8_t out[32], struct sotto_span data)
+{
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, data.size, data.data);
+    sha256_digest(&ctx, 32, out);
+    SOTTO_WIPE(ctx);
+}
+
+void sotto_keccak_init(struct sotto_keccak *k) { sha3_256_init(&k->ctx); }
+
+void sotto_keccak_update(struct sotto_keccak *k, const void *data, size_t size)
+{
+    if (size) sha3_256_update(&k->ctx, size, data);
+}
+
+/* nettle absorbs whole blocks as SHA3 does; only the padding differs (0x01 here, 0x06 there), so the last block is ours. */
+void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32])
+{
+    struct sha3_state state = k->ctx.state;
+    uint8_t block[SHA3_256_BLOCK_SIZE] = { 0 };
+    SOTTO_ASSERT(k->ctx.index < sizeof block);
+    memcpy(block, k->ctx.block, k->ctx.index);
+    block[k->ctx.index] = 0x01;
+    block[sizeof block - 1] |= 0x80;
+    for (size_t i = 0; i < sizeof block / 8; i++) state.a[i] ^= sotto_le64(block + 8 * i);
+    sha3_permute(&state);
+    for (size_t i = 0; i < 4; i++) sotto_put_le64(out + 8 * i, state.a[i]);
+    SOTTO_WIPE(state);
+    SOTTO_WIPE(block);
+}
+
+void sotto_keccak256(uint8_t out[32], struct sotto_span data)
+{
+    struct sotto_keccak k;
+    sotto_keccak_init(&k);
+    sotto_keccak_update(&k, data.data, data.size);
+    sotto_keccak_final(&k, out);
+    SOTTO_WIPE(k);
+}
+
+void sotto_th_init(struct sotto_th *t, const char *tag)
+{
+    uint8_t h[32];
+    sotto_sha256(h, sotto_span_str(tag));
+    sha256_init(&t->ctx);
+    sha256_update(&t->ctx, sizeof h, h);
+    sha256_update(&t->ctx, sizeof h, h);
+}
+
+void sotto_th_update(struct sotto_th *t, const void *data, size_t size)
+{
+    if (size) sha256_update(&t->ctx, size, data);
+}
+
+void sotto_th_final(struct sotto_th *t, uint8_t out[32])
+{
+    sha256_digest(&t->ctx, 32, out);
+    SOTTO_WIPE(*t);
+}
+
+void sotto_th_parts(uint8_t out[32], const char *tag, const struct sotto_span *parts, size_t count)
+{
+    struct sotto_th t;
+    sotto_th_init(&t, tag);
+    for (size_t i = 0; i < count; i++) sotto_th_update(&t, parts[i].data, parts[i].size);
+    sotto_th_final(&t, out);
+}
+
+static void hmac_add(struct hmac_sha256_ctx *ctx, const struct sotto_span *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].size) hmac_sha256_update(ctx, parts[i].size, parts[i].data);
+}
+
+void sotto_hmac_parts(uint8_t out[32], struct sotto_span key, const struct sotto_span *parts, size_t count)
+{
+    struct hmac_sha256_ctx ctx;
+    hmac_sha256_set_key(&ctx, key.size, key.data);
+    hmac_add(&ctx, parts, count);
+    hmac_sha256_digest(&ctx, 32, out);
+    SOTTO_WIPE(ctx);
+}
+
+/* The expanding half over "text, then parts": every HKDF here ends in it. */
+static void expand(uint8_t *out, size_t size, const uint8_t prk[32], struct sotto_span text, const struct sotto_span *info, size_t count)
+{
+    struct hmac_sha256_ctx ctx;
+    uint8_t block[32];
+    hmac_sha256_set_key(&ctx, 32, prk);
+    for (size_t done = 0, i = 1; done < size; i++) {
+        uint8_t number = (uint8_t)i;
+        if (i > 1) hmac_sha256_update(&ctx, sizeof block, block);
+        hmac_add(&ctx, &text, 1);
+        hmac_add(&ctx, info, count);
+        hmac_sha256_update(&ctx, 1, &number);
+        hmac_sha256_digest(&ctx, sizeof block, block);              /* and starts anew under the same key */
+        size_t take = size - done < sizeof block ? size - done : sizeof block;
+        memcpy(out + done, block, take);
+        done += take;
+    }
+    SOTTO_WIPE(ctx);
+    SOTTO_WIPE(block);
+}
+
+static void extract(uint8_t prk[32], struct sotto_span salt, const struct sotto_span *ikm, size_t count)
+{
+    static const uint8_t zero[32];
+    sotto_hmac_parts(prk, salt.size ? salt : sotto_span(zero, sizeof zero), ikm, count);
+}
+
+void sotto_hkdf_parts(uint8_t *out, size_t size, struct sotto_span salt, const struct sotto_span *ikm, size_t ikm_count,
+                      const struct sotto_span *info, size_t info_count)
+{
+    uint8_t prk[32];
+    SOTTO_ASSERT(size <= 8160);
+    extract(prk, salt, ikm, ikm_count);
+    expand(out, size, prk, (struct sotto_span){ NULL, 0 }, info, info_count);
+    SOTTO_WIPE(prk);
+}
+
+void sotto_hkdf(uint8_t *out, size_t size, struct sotto_span salt, struct sotto_span ikm, const char *info,
+                const struct sotto_span *more, size_t more_count)
+{
+    uint8_t prk[32];
+    SOTTO_ASSERT(size <= 8160);
+    extract(prk, salt, &ikm, 1);
+    expand(out, size, prk, sotto_span_str(info), more, more_count);
+    SOTTO_WIPE(prk);
+}
+
+void sotto_pbkdf2_sha512(uint8_t *out, size_t size, struct sotto_span password, struct sotto_span salt, uint32_t rounds)
+{
+    struct hmac_sha512_ctx ctx;
+    SOTTO_ASSERT(rounds >= 1 && size >= 1);
+    hmac_sha512_set_key(&ctx, password.size, password.data);
+    PBKDF2(&ctx, hmac_sha512_update, hmac_sha512_digest, SHA512_DIGEST_SIZE, rounds, salt.size, salt.data, size, out);
+    SOTTO_WIPE(ctx);
+}

@@ -1,0 +1,47 @@
+/* Hashes, MACs and key derivation (nettle). Every function is total: no failure but a broken rule of the caller. */
+#ifndef SOTTO_CRYPTO_HASH_H
+#define SOTTO_CRYPTO_HASH_H
+
+#include "crypto/secret.h"
+
+#include <nettle/hmac.h>
+#include <nettle/sha2.h>
+#include <nettle/sha3.h>
+
+void sotto_sha256(uint8_t out[32], struct sotto_span data);
+
+/* Keccak-256 with the original padding 0x01, not NIST SHA3 (Ethereum, Whisper, RLPx). */
+struct sotto_keccak { struct sha3_256_ctx ctx; };
+void sotto_keccak_init(struct sotto_keccak *k);
+void sotto_keccak_update(struct sotto_keccak *k, const void *data, size_t size);
+void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32]);  /* works on a copy: the state can go on (RLPx MACs) */
+void sotto_keccak256(uint8_t out[32], struct sotto_span data);
+
+/* TH(tag, m) = SHA256(SHA256(tag) || SHA256(tag) || m), messaging.md 0. Keep a prepared state where one tag is used often. */
+struct sotto_th { struct sha256_ctx ctx; };
+void sotto_th_init(struct sotto_th *t, const char *tag);
+void sotto_th_update(struct sotto_th *t, const void *data, size_t size);
+void sotto_th_final(struct sotto_th *t, uint8_t out[32]);            /* wipes the state */
+/* The usual form: up to 8 parts. */
+void sotto_th_parts(uint8_t out[32], const char *tag, const struct sotto_span *parts, size_t count);
+#define SOTTO_TH(out, tag, ...) \
+    sotto_th_parts((out), (tag), (const struct sotto_span[]){ __VA_ARGS__ }, \
+                   sizeof((const struct sotto_span[]){ __VA_ARGS__ }) / sizeof(struct sotto_span))
+
+/* HMAC-SHA256 over the parts in order. */
+void sotto_hmac_parts(uint8_t out[32], struct sotto_span key, const struct sotto_span *parts, size_t count);
+#define SOTTO_HMAC(out, key, ...) \
+    sotto_hmac_parts((out), (key), (const struct sotto_span[]){ __VA_ARGS__ }, \
+                     sizeof((const struct sotto_span[]){ __VA_ARGS__ }) / sizeof(struct sotto_span))
+
+/* HKDF-SHA256, RFC 5869. Empty salt = 32 zero bytes. ikm and info are given in parts; size <= 8160. */
+void sotto_hkdf_parts(uint8_t *out, size_t size, struct sotto_span salt, const struct sotto_span *ikm, size_t ikm_count,
+                      const struct sotto_span *info, size_t info_count);
+/* One ikm span, info = ASCII text followed by parts (count may be 0). */
+void sotto_hkdf(uint8_t *out, size_t size, struct sotto_span salt, struct sotto_span ikm, const char *info,
+                const struct sotto_span *more, size_t more_count);
+
+/* PBKDF2-HMAC-SHA512 (BIP-39, safety words). Slow by design: off the loop above 20,000 rounds. */
+void sotto_pbkdf2_sha512(uint8_t *out, size_t size, struct sotto_span password, struct sotto_span salt, uint32_t rounds);
+
+#endif

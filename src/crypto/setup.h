@@ -1,0 +1,10 @@
+/* The parts of sotto_crypto_init. Inside this room only. */
+#ifndef SOTTO_CRYPTO_SETUP_H
+#define SOTTO_CRYPTO_SETUP_H
+
+#include "base/err.h"
+
+SOTTO_MUST_USE enum sotto_err sotto_curve_setup(void);   /* the shared context, blinded with system randomness */
+SOTTO_MUST_USE enum sotto_err sotto_aead_setup(void);    /* fetches the ciphers, makes the per-thread slot */
+
+#endif

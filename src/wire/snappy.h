@@ -1,0 +1,16 @@
+/* Snappy, block format (devp2p.md 7): varint of the plain size, then literals and copies. Wrapper over libsnappy. */
+#ifndef SOTTO_WIRE_SNAPPY_H
+#define SOTTO_WIRE_SNAPPY_H
+
+#include "base/bytes.h"
+
+/* The plain size that a block declares: ERR_SNAPPY if the varint is broken, ERR_FRAME_SIZE if it is above max. Allocates nothing. */
+SOTTO_MUST_USE enum sotto_err sotto_snappy_size(size_t *out, struct sotto_span block, size_t max);
+/* Appends the plain bytes. The declared size is checked before anything is allocated. ERR_SNAPPY (corrupt, out unchanged),
+ * ERR_FRAME_SIZE (more than max), ERR_FULL, ERR_NOMEM. */
+SOTTO_MUST_USE enum sotto_err sotto_snappy_inflate(struct sotto_buf *out, struct sotto_span block, size_t max);
+/* Appends a block; out must have room for sotto_snappy_bound(plain.size). ERR_FULL, ERR_NOMEM. */
+SOTTO_MUST_USE enum sotto_err sotto_snappy_deflate(struct sotto_buf *out, struct sotto_span plain);
+size_t sotto_snappy_bound(size_t plain_size);                         /* the largest block of so many plain bytes */
+
+#endif
