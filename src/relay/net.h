@@ -1,0 +1,67 @@
+/* The network of one node as one object: p2p host, Whisper (shh/6) with its pool, and the outbox of native envelopes.
+ * This is what io/ drives in sottod and what sim/ drives in tests (base/step.h).
+ *
+ * Outbox (network.md 3, messaging.md 6.2): a sealed cell waits, is given times (sent on a grid of 600 s, ttl 1800), is
+ * mined on a worker, leaves at its moment (profile off: at once + Exp(0.5 s); the profile is the one place later
+ * schedules replace) into the pool and so to the shh/6 neighbours (relay.plain). With no outbound peer up, it waits.
+ * An envelope with under 600 s of life left is not emitted but mined again; never two live envelopes of one cell.
+ *
+ * Threads: one owner. */
+#ifndef SOTTO_RELAY_NET_H
+#define SOTTO_RELAY_NET_H
+
+#include "p2p/host.h"
+#include "whisper/pool.h"
+
+#define SOTTO_SEALED_SIZE 1028u           /* topic 4 || cell 1024, messaging.md 4.4 */
+
+struct sotto_net_config {
+    struct sotto_scalar key;
+    uint16_t listen_port;
+    bool local, plain;                    /* network.local, relay.plain */
+    unsigned work_bits;                   /* relay.work: zero bits of native envelopes, 19; lower only on test networks */
+    uint64_t flush_mean_us;               /* per-peer Poisson flush of pool entries, 1 s */
+    uint64_t emit_mean_us;                /* profile off: 0.5 s */
+    uint64_t pool_bytes_max;              /* 64 MiB */
+    uint32_t pool_entries_max;            /* 65,536 */
+    unsigned outbox_max;                  /* 64 own cells */
+    struct sotto_rng *rng;
+    struct sotto_log *log;
+};
+
+struct sotto_net;
+SOTTO_MUST_USE enum sotto_err sotto_net_new(struct sotto_net **out, const struct sotto_net_config *config);
+void sotto_net_free(struct sotto_net *n);
+
+void sotto_net_step(struct sotto_net *n, const struct sotto_in *in, struct sotto_now now, struct sotto_outq *out);
+uint64_t sotto_net_deadline(const struct sotto_net *n);
+struct sotto_host *sotto_net_host(struct sotto_net *n);
+
+/* Queues one sealed cell for emission; id is the caller's and comes back in CELL_SENT and CELL_EXPIRED. ERR_FULL: the outbox
+ * holds outbox_max cells; ERR_EXISTS: id is queued. */
+SOTTO_MUST_USE enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t sealed[SOTTO_SEALED_SIZE],
+                                               struct sotto_now now, struct sotto_outq *out);
+/* Takes a cell back that was not emitted yet. ERR_MISSING: unknown or already sent. */
+SOTTO_MUST_USE enum sotto_err sotto_net_cancel(struct sotto_net *n, uint64_t id, struct sotto_outq *out);
+enum sotto_cell_phase { SOTTO_CELL_UNKNOWN, SOTTO_CELL_WAITING, SOTTO_CELL_WORKING, SOTTO_CELL_READY, SOTTO_CELL_SENT };
+enum sotto_cell_phase sotto_net_cell(const struct sotto_net *n, uint64_t id);
+unsigned sotto_net_outbox(const struct sotto_net *n);                     /* cells not yet emitted */
+
+/* Goes through every pooled envelope of native size again, as DELIVER calls on fn (look-ahead grew, vault opened). */
+void sotto_net_replay(struct sotto_net *n, void (*fn)(void *ctx, const uint8_t sealed[SOTTO_SEALED_SIZE], uint32_t expiry), void *ctx);
+
+/* The own clock against the peers' envelopes (network.md 5, Clock): seconds ahead (+) or behind (-) once most of the
+ * envelopes of the last 5 min say so, else 0. Sending stops while it is not 0. */
+int sotto_net_clock_off(const struct sotto_net *n);
+
+const struct sotto_pool *sotto_net_pool(const struct sotto_net *n);
+struct sotto_net_stats {                  /* relay stats (experience.md 2.2) */
+    uint64_t accepted, low_work, expired, future, bloom, duplicate, evicted, malformed, quota;
+    uint64_t forwarded;                   /* envelopes written to peers */
+    uint64_t emitted;                     /* own native envelopes */
+    uint64_t pool_count, pool_bytes;
+};
+void sotto_net_stats(const struct sotto_net *n, struct sotto_net_stats *out);
+void sotto_net_quit(struct sotto_net *n, struct sotto_now now, struct sotto_outq *out);
+
+#endif

@@ -1,0 +1,611 @@
+/* Whole nodes (host, Whisper, pool, outbox) wired back to back in memory on one clock. */
+#include "support/test.h"
+
+#include "crypto/rng.h"
+#include "relay/outbox.h"
+
+#define NODES 8u
+#define CONNS 4096u
+#define LATENCY_US 20000u
+#define WORK_US 50000u
+#define SECOND 1000000ull
+
+enum what { OPENED, ACCEPTED, DATA, SENT, CLOSED, MINED };
+struct event {
+    struct event *next;
+    uint64_t at, seq;
+    enum what what;
+    uint32_t node, conn;
+    struct sotto_addr addr;
+    struct sotto_buf bytes;
+    uint64_t token, value;
+};
+struct node {
+    struct sotto_net *net;                        /* NULL: not running */
+    struct sotto_chacha_rng rng;
+    struct sotto_outq out;
+    struct sotto_enode enode;
+    struct sotto_scalar key;
+    struct { uint32_t node, conn; bool open; } wires[CONNS];          /* by own conn: the other end */
+    unsigned delivered, mines, cancels, sent, expired, peers;
+    uint64_t sent_id[256], sent_expiry[256], expired_id[256];
+    uint8_t last[SOTTO_SEALED_SIZE];
+    bool lazy_worker;                             /* never answers MINE */
+    bool failing_worker;                          /* gives up */
+    uint64_t mine_token;
+};
+static struct {
+    struct node nodes[NODES];
+    struct sotto_now now;
+    struct event *events;
+    uint64_t seq;
+    struct sotto_net_config config;
+    int64_t skew_ms[NODES];                       /* of a node's wall clock */
+    uint32_t queue_max;
+} w;
+
+static struct event *post(enum what what, uint32_t node, uint32_t conn, uint64_t delay)
+{
+    struct event *e = calloc(1, sizeof *e), **at = &w.events;
+    assert_non_null(e);
+    *e = (struct event){ .at = w.now.mono_us + delay, .seq = w.seq++, .what = what, .node = node, .conn = conn, .bytes = sotto_buf_make(32u << 20) };
+    while (*at && (*at)->at <= e->at) at = &(*at)->next;
+    e->next = *at;
+    *at = e;
+    return e;
+}
+
+static struct sotto_now now_of(uint32_t i)
+{
+    return (struct sotto_now){ w.now.mono_us, w.now.wall_ms + (uint64_t)w.skew_ms[i] };
+}
+
+static void do_mine(struct node *n, uint32_t i, const struct sotto_out *o)
+{
+    n->mines++;
+    n->mine_token = o->token;
+    if (n->lazy_worker) return;
+    uint64_t nonce = 0;
+    if (!n->failing_worker) assert_int_equal(sotto_work_search(&nonce, sotto_buf_span(&o->bytes), o->value, o->bits, NULL), SOTTO_OK);
+    struct event *e = post(MINED, i, 0, WORK_US);
+    e->token = o->token;
+    e->value = nonce;
+}
+
+static void carry_out(uint32_t i)
+{
+    struct node *n = &w.nodes[i];
+    for (uint32_t k = 0; k < n->out.count; k++) {
+        const struct sotto_out *o = &n->out.slots[k];
+        uint32_t other = o->conn < CONNS ? n->wires[o->conn].node : 0, far = o->conn < CONNS ? n->wires[o->conn].conn : 0;
+        switch (o->kind) {
+        case SOTTO_OUT_DIAL: {
+            assert_true(o->conn < CONNS);
+            uint32_t to = o->addr.port - 1000u;
+            if (!w.nodes[to].net) {
+                post(CLOSED, i, o->conn, LATENCY_US);
+                break;
+            }
+            uint32_t conn = sotto_host_next_conn(sotto_net_host(w.nodes[to].net));
+            assert_true(conn < CONNS);
+            n->wires[o->conn].node = to, n->wires[o->conn].conn = conn, n->wires[o->conn].open = true;
+            w.nodes[to].wires[conn].node = i, w.nodes[to].wires[conn].conn = o->conn, w.nodes[to].wires[conn].open = true;
+            post(OPENED, i, o->conn, LATENCY_US);
+            post(ACCEPTED, to, conn, LATENCY_US)->addr = (struct sotto_addr){ { 127, 0, 0, 1 }, (uint16_t)(20000 + conn), 4 };
+            break;
+        }
+        case SOTTO_OUT_SEND: {
+            if (!n->wires[o->conn].open) break;
+            struct event *e = post(DATA, other, far, LATENCY_US);
+            assert_int_equal(sotto_buf_add_span(&e->bytes, sotto_buf_span(&o->bytes)), SOTTO_OK);
+            post(SENT, i, o->conn, LATENCY_US / 2)->token = o->bytes.size;
+            break;
+        }
+        case SOTTO_OUT_CLOSE:
+            if (n->wires[o->conn].open) post(CLOSED, other, far, LATENCY_US);
+            n->wires[o->conn].open = false;
+            break;
+        case SOTTO_OUT_MINE: do_mine(n, i, o); break;
+        case SOTTO_OUT_MINE_CANCEL: n->cancels++; break;
+        case SOTTO_OUT_DELIVER:
+            assert_int_equal(o->bytes.size, SOTTO_SEALED_SIZE);
+            memcpy(n->last, o->bytes.data, SOTTO_SEALED_SIZE);
+            n->delivered++;
+            break;
+        case SOTTO_OUT_CELL_SENT:
+            assert_true(n->sent < 256);
+            n->sent_id[n->sent] = o->token;
+            n->sent_expiry[n->sent++] = o->value;
+            break;
+        case SOTTO_OUT_CELL_EXPIRED:
+            assert_true(n->expired < 256);
+            n->expired_id[n->expired++] = o->token;
+            break;
+        case SOTTO_OUT_PEER: n->peers = o->value ? n->peers + 1 : n->peers - 1; break;
+        case SOTTO_OUT_PAUSE: case SOTTO_OUT_RESUME: break;
+        }
+    }
+    sotto_outq_clear(&n->out);
+}
+
+static void step(uint32_t i, const struct sotto_in *in)
+{
+    if (!w.nodes[i].net) return;
+    sotto_net_step(w.nodes[i].net, in, now_of(i), &w.nodes[i].out);
+    carry_out(i);
+}
+
+static void run_event(struct event *e)
+{
+    static const enum sotto_in_kind kinds[] = { [OPENED] = SOTTO_IN_OPENED, [ACCEPTED] = SOTTO_IN_ACCEPTED, [DATA] = SOTTO_IN_DATA, [SENT] = SOTTO_IN_SENT,
+                                                [CLOSED] = SOTTO_IN_CLOSED, [MINED] = SOTTO_IN_MINED };
+    struct node *n = &w.nodes[e->node];
+    bool wired = e->what == MINED || e->what == CLOSED || n->wires[e->conn].open;
+    if (e->what == CLOSED) n->wires[e->conn].open = false;
+    struct sotto_in in = { .kind = kinds[e->what], .conn = e->conn, .addr = e->addr, .bytes = sotto_buf_span(&e->bytes), .token = e->token, .value = e->value };
+    if (wired) step(e->node, &in);
+    sotto_buf_free(&e->bytes);
+    free(e);
+}
+
+static void pass(uint64_t us)
+{
+    uint64_t end = w.now.mono_us + us;
+    static const struct sotto_in tick = { .kind = SOTTO_IN_TICK };
+    unsigned same = 0;
+    while (w.now.mono_us < end) {
+        uint64_t at = w.events ? w.events->at : UINT64_MAX;
+        int who = -1;
+        for (uint32_t i = 0; i < NODES; i++) {
+            uint64_t d = w.nodes[i].net ? sotto_net_deadline(w.nodes[i].net) : UINT64_MAX;
+            if (d < at) at = d, who = (int)i;
+        }
+        same = at <= w.now.mono_us ? same + 1 : 0;
+        assert_true(same < 100000);               /* a deadline that never goes away would spin the loop */
+        if (at > end) at = end;
+        if (at > w.now.mono_us) {
+            uint64_t passed = at - w.now.mono_us;
+            w.now.wall_ms += (w.now.mono_us % 1000 + passed) / 1000;
+            w.now.mono_us = at;
+        }
+        if (at >= end) break;
+        if (who >= 0) {
+            step((uint32_t)who, &tick);
+        } else {
+            struct event *e = w.events;
+            w.events = e->next;
+            run_event(e);
+        }
+    }
+}
+
+static void begin(void)
+{
+    memset(&w, 0, sizeof w);
+    w.now = (struct sotto_now){ 1000000000, UINT64_C(1767225600000) };
+    w.config = (struct sotto_net_config){ .listen_port = 1, .local = true, .plain = true, .work_bits = 6, .flush_mean_us = SECOND, .emit_mean_us = SECOND / 2,
+                                          .pool_bytes_max = 64u << 20, .pool_entries_max = 65536, .outbox_max = 64 };
+    w.queue_max = 4096;
+}
+
+static void start(uint32_t i)
+{
+    static unsigned starts;
+    struct node *n = &w.nodes[i];
+    assert_null(n->net);
+    sotto_rng_from_seed(&n->rng, test_seed() + i * 1000003u + ++starts * 7919u, "net test");
+    struct sotto_chacha_rng keys;
+    sotto_rng_from_seed(&keys, test_seed() + i, "net test key");
+    struct sotto_point p;
+    sotto_rng_fill(&keys.rng, n->key.b, 32);
+    n->key.b[0] &= 0x7f;
+    assert_int_equal(sotto_point_make(&p, &n->key), SOTTO_OK);
+    assert_int_equal(sotto_point_to64(n->enode.key, &p), SOTTO_OK);
+    n->enode.addr = (struct sotto_addr){ { 127, 0, 0, 1 }, (uint16_t)(1000 + i), 4 };
+    struct sotto_net_config c = w.config;
+    c.key = n->key;
+    c.rng = &n->rng.rng;
+    n->out = sotto_outq_make(w.queue_max);
+    assert_int_equal(sotto_net_new(&n->net, &c), SOTTO_OK);
+}
+
+static void dial(uint32_t from, uint32_t to)
+{
+    assert_int_equal(sotto_host_add(sotto_net_host(w.nodes[from].net), &w.nodes[to].enode, now_of(from), &w.nodes[from].out), SOTTO_OK);
+    carry_out(from);
+}
+
+static void stop(uint32_t i)
+{
+    struct node *n = &w.nodes[i];
+    sotto_net_quit(n->net, now_of(i), &n->out);
+    carry_out(i);
+    sotto_net_free(n->net);
+    n->net = NULL;
+    sotto_outq_free(&n->out);
+    for (uint32_t c = 0; c < CONNS; c++) n->wires[c].open = false;
+    n->peers = 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < NODES; i++) {
+        if (w.nodes[i].net) sotto_net_free(w.nodes[i].net);
+        sotto_outq_free(&w.nodes[i].out);
+    }
+    while (w.events) {
+        struct event *e = w.events;
+        w.events = e->next;
+        sotto_buf_free(&e->bytes);
+        free(e);
+    }
+    return 0;
+}
+
+static void sealed_of(uint8_t out[SOTTO_SEALED_SIZE], uint64_t id)
+{
+    memset(out, (int)(id * 37 + 5), SOTTO_SEALED_SIZE);
+    sotto_put_be64(out, id * UINT64_C(0x9e3779b97f4a7c15));
+}
+static enum sotto_err submit(uint32_t i, uint64_t id)
+{
+    uint8_t sealed[SOTTO_SEALED_SIZE];
+    sealed_of(sealed, id);
+    enum sotto_err err = sotto_net_submit(w.nodes[i].net, id, sealed, now_of(i), &w.nodes[i].out);
+    carry_out(i);
+    return err;
+}
+static struct sotto_net_stats stats_of(uint32_t i)
+{
+    struct sotto_net_stats s;
+    sotto_net_stats(w.nodes[i].net, &s);
+    return s;
+}
+static void line_of(uint32_t count)               /* each dials the one before it */
+{
+    for (uint32_t i = 0; i < count; i++) start(i);
+    for (uint32_t i = 1; i < count; i++) dial(i, i - 1);
+    pass(3 * SECOND);
+    for (uint32_t i = 0; i < count; i++) assert_int_equal(w.nodes[i].peers, i == 0 || i == count - 1 ? 1 : 2);
+}
+
+/* ---- tests ---- */
+static void a_line_delivers_to_all_once(void **state)
+{
+    (void)state;
+    begin();
+    line_of(5);
+    assert_int_equal(submit(4, 77), SOTTO_OK);
+    assert_int_equal(sotto_net_cell(w.nodes[4].net, 77), SOTTO_CELL_WORKING);
+    assert_int_equal(submit(4, 77), SOTTO_ERR_EXISTS);
+    pass(60 * SECOND);
+    uint8_t sealed[SOTTO_SEALED_SIZE];
+    sealed_of(sealed, 77);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(w.nodes[i].delivered, 1);
+        assert_memory_equal(w.nodes[i].last, sealed, SOTTO_SEALED_SIZE);
+        assert_int_equal(stats_of(i).accepted, 1);
+        assert_int_equal(stats_of(i).forwarded, i == 0 ? 0 : 1);
+    }
+    assert_int_equal(w.nodes[4].delivered, 0);    /* own cells do not come back */
+    assert_int_equal(w.nodes[4].sent, 1);
+    assert_int_equal(w.nodes[4].sent_id[0], 77);
+    assert_int_equal(sotto_net_cell(w.nodes[4].net, 77), SOTTO_CELL_SENT);
+    assert_int_equal(sotto_net_outbox(w.nodes[4].net), 0);
+    assert_int_equal(stats_of(4).emitted, 1);
+    /* an envelope like all others: 1052 bytes, times on the grid */
+    const struct sotto_pool_entry *e = sotto_pool_after(sotto_net_pool(w.nodes[0].net), 0);
+    assert_int_equal(e->rlp.size, SOTTO_NATIVE_RLP);
+    assert_int_equal(e->ttl, SOTTO_NATIVE_TTL_S);
+    assert_int_equal(e->sent % SOTTO_NATIVE_GRID_S, 0);
+    uint32_t now_s = (uint32_t)(w.now.wall_ms / 1000);
+    assert_true(e->sent <= now_s && now_s - e->sent < 1200 + 60);
+    assert_int_equal(w.nodes[4].sent_expiry[0], e->expiry);
+    /* all copies expire, the sender is told once, nothing is left anywhere */
+    pass(1900 * SECOND);
+    assert_int_equal(w.nodes[4].expired, 1);
+    assert_int_equal(w.nodes[4].expired_id[0], 77);
+    assert_int_equal(sotto_net_cell(w.nodes[4].net, 77), SOTTO_CELL_UNKNOWN);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(stats_of(i).pool_count, 0);
+        assert_int_equal(w.nodes[i].peers, i == 0 || i == 4 ? 1 : 2);          /* nobody cut anybody for it */
+        assert_int_equal(stats_of(i).low_work + stats_of(i).malformed + stats_of(i).future, 0);
+    }
+}
+
+static void a_mesh_suppresses_duplicates(void **state)
+{
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 6; i++) start(i);
+    for (uint32_t i = 1; i < 6; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (i - k <= 3) dial(i, k);
+    pass(3 * SECOND);
+    for (uint64_t id = 1; id <= 40; id++) assert_int_equal(submit((uint32_t)(1 + id % 5), id), SOTTO_OK);
+    pass(120 * SECOND);
+    unsigned duplicates = 0;
+    for (uint32_t i = 0; i < 6; i++) {
+        unsigned own = 0;
+        for (uint64_t id = 1; id <= 40; id++) own += (uint32_t)(1 + id % 5) == i;
+        assert_int_equal(w.nodes[i].delivered, 40 - own);
+        assert_int_equal(w.nodes[i].sent, own);
+        assert_int_equal(stats_of(i).pool_count, 40);
+        assert_int_equal(stats_of(i).accepted, 40 - own);
+        duplicates += (unsigned)stats_of(i).duplicate;
+    }
+    assert_true(duplicates > 0);                  /* they came and were recognised */
+    for (uint32_t i = 0; i < 6; i++)              /* no more copies than links allow: none is sent back or twice */
+        assert_true(stats_of(i).forwarded <= 40 * 6 && stats_of(i).duplicate <= 40 * 6);
+}
+
+static void a_restarted_node_gets_the_pool_again(void **state)
+{
+    (void)state;
+    begin();
+    line_of(3);
+    for (uint64_t id = 1; id <= 20; id++) assert_int_equal(submit(2, id), SOTTO_OK);
+    pass(60 * SECOND);
+    assert_int_equal(w.nodes[0].delivered, 20);
+    stop(0);
+    w.nodes[0].delivered = 0;
+    pass(20 * SECOND);
+    assert_int_equal(w.nodes[1].peers, 1);
+    start(0);
+    pass(200 * SECOND);                           /* node 1 dials it again */
+    assert_int_equal(w.nodes[0].peers, 1);
+    assert_int_equal(w.nodes[0].delivered, 20);
+    assert_int_equal(stats_of(0).pool_count, 20);
+    assert_int_equal(w.nodes[2].sent, 20);
+}
+
+static void without_a_first_hop_cells_wait(void **state)
+{
+    (void)state;
+    begin();
+    start(0);
+    assert_int_equal(submit(0, 1), SOTTO_OK);
+    pass(60 * SECOND);
+    assert_int_equal(sotto_net_cell(w.nodes[0].net, 1), SOTTO_CELL_WAITING);
+    assert_int_equal(w.nodes[0].mines, 0);
+    start(1);
+    dial(1, 0);                                   /* somebody dials us: still no first hop */
+    pass(60 * SECOND);
+    assert_int_equal(w.nodes[0].peers, 1);
+    assert_int_equal(sotto_net_cell(w.nodes[0].net, 1), SOTTO_CELL_WAITING);
+    assert_int_equal(w.nodes[1].delivered, 0);
+    start(2);
+    dial(0, 2);
+    pass(60 * SECOND);
+    assert_int_equal(sotto_net_cell(w.nodes[0].net, 1), SOTTO_CELL_SENT);
+    assert_int_equal(w.nodes[2].delivered, 1);
+    assert_int_equal(w.nodes[1].delivered, 1);    /* once it is out it goes to all */
+}
+
+static void without_relay_plain_cells_wait(void **state)
+{
+    (void)state;
+    begin();
+    w.config.plain = false;
+    line_of(2);
+    assert_int_equal(submit(1, 1), SOTTO_OK);
+    pass(300 * SECOND);
+    assert_int_equal(sotto_net_cell(w.nodes[1].net, 1), SOTTO_CELL_WAITING);
+    assert_int_equal(w.nodes[1].mines + w.nodes[0].delivered, 0);
+}
+
+static void the_outbox_is_bounded(void **state)
+{
+    (void)state;
+    begin();
+    start(0);
+    for (uint64_t id = 0; id < 64; id++) assert_int_equal(submit(0, id), SOTTO_OK);
+    assert_int_equal(submit(0, 64), SOTTO_ERR_FULL);
+    assert_int_equal(sotto_net_outbox(w.nodes[0].net), 64);
+    assert_int_equal(sotto_net_cancel(w.nodes[0].net, 5, &w.nodes[0].out), SOTTO_OK);
+    assert_int_equal(sotto_net_cancel(w.nodes[0].net, 5, &w.nodes[0].out), SOTTO_ERR_MISSING);
+    assert_int_equal(submit(0, 64), SOTTO_OK);
+    start(1);
+    dial(0, 1);
+    pass(300 * SECOND);
+    assert_int_equal(w.nodes[0].sent, 64);
+    assert_int_equal(w.nodes[1].delivered, 64);
+    for (unsigned i = 0; i < 64; i++) assert_true(w.nodes[0].sent_id[i] != 5);
+    assert_int_equal(sotto_net_outbox(w.nodes[0].net), 0);
+}
+
+static void cancel_in_each_phase(void **state)
+{
+    (void)state;
+    begin();
+    line_of(2);
+    struct node *n = &w.nodes[1];
+    n->lazy_worker = true;
+    assert_int_equal(submit(1, 1), SOTTO_OK);
+    assert_int_equal(submit(1, 2), SOTTO_OK);
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_WORKING);
+    assert_int_equal(sotto_net_cell(n->net, 2), SOTTO_CELL_WAITING);          /* one at a time */
+    uint64_t stale = n->mine_token;
+    assert_int_equal(sotto_net_cancel(n->net, 1, &n->out), SOTTO_OK);
+    carry_out(1);
+    assert_int_equal(n->cancels, 1);
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_UNKNOWN);
+    struct sotto_in late = { .kind = SOTTO_IN_MINED, .token = stale, .value = UINT64_C(1) << 57 };
+    step(1, &late);                               /* the worker was already done: nobody asks for it */
+    pass(SECOND);
+    assert_int_equal(sotto_net_cell(n->net, 2), SOTTO_CELL_WORKING);
+    assert_int_equal(sotto_net_cancel(n->net, 2, &n->out), SOTTO_OK);
+    carry_out(1);
+    n->lazy_worker = false;
+    assert_int_equal(submit(1, 3), SOTTO_OK);
+    pass(WORK_US + 1);
+    assert_int_equal(sotto_net_cell(n->net, 3), SOTTO_CELL_READY);
+    assert_int_equal(sotto_net_cancel(n->net, 3, &n->out), SOTTO_OK);
+    pass(60 * SECOND);
+    assert_int_equal(w.nodes[0].delivered, 0);
+    /* in the pool, but no first hop has it yet */
+    unsigned caught = 0;
+    for (uint64_t id = 10; id < 40; id++) {
+        assert_int_equal(submit(1, id), SOTTO_OK);
+        for (unsigned i = 0; i < 400 && stats_of(1).pool_count == caught; i++) pass(10000);
+        if (sotto_net_cell(n->net, id) != SOTTO_CELL_READY || stats_of(1).pool_count == caught) {
+            caught = (unsigned)stats_of(1).pool_count;                       /* its flush was faster */
+            continue;
+        }
+        assert_int_equal(sotto_net_cancel(n->net, id, &n->out), SOTTO_OK);
+        assert_int_equal(stats_of(1).pool_count, caught);
+        pass(20 * SECOND);
+        assert_int_equal(w.nodes[0].delivered, n->sent);
+    }
+    assert_true(n->sent < 30);
+    assert_int_equal(submit(1, 99), SOTTO_OK);
+    pass(60 * SECOND);
+    assert_int_equal(sotto_net_cancel(n->net, 99, &n->out), SOTTO_ERR_MISSING);          /* sent */
+    assert_int_equal(sotto_net_cancel(n->net, 12345, &n->out), SOTTO_ERR_MISSING);
+}
+
+/* Under 600 s of life left: made anew, with new times; never two envelopes of one cell. */
+static void a_stale_envelope_is_mined_again(void **state)
+{
+    (void)state;
+    begin();
+    line_of(2);
+    struct node *n = &w.nodes[1];
+    assert_int_equal(submit(1, 1), SOTTO_OK);
+    stop(0);                                      /* the first hop goes while the work is done */
+    pass(5 * SECOND);
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_READY);
+    assert_int_equal(n->mines, 1);
+    pass(1300 * SECOND);
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_WAITING);
+    assert_int_equal(stats_of(1).pool_count, 0);
+    assert_int_equal(n->mines, 1);                /* not before there is somebody to send it to */
+    start(0);
+    pass(200 * SECOND);
+    assert_int_equal(n->mines, 2);
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_SENT);
+    assert_int_equal(w.nodes[0].delivered, 1);
+    assert_int_equal(stats_of(0).accepted, 1);
+    assert_true(n->sent_expiry[0] >= w.now.wall_ms / 1000 + 600 - 200);
+}
+
+static void work_that_fails_is_asked_for_again(void **state)
+{
+    (void)state;
+    begin();
+    line_of(2);
+    struct node *n = &w.nodes[1];
+    n->failing_worker = true;
+    assert_int_equal(submit(1, 1), SOTTO_OK);
+    pass(10 * SECOND);
+    assert_in_range(n->mines, 5, 11);             /* about once a second */
+    n->failing_worker = false;
+    pass(30 * SECOND);
+    assert_int_equal(n->sent, 1);
+    /* a nonce without the work is never used */
+    n->lazy_worker = true;
+    assert_int_equal(submit(1, 2), SOTTO_OK);
+    unsigned before = n->mines;
+    struct sotto_in lie = { .kind = SOTTO_IN_MINED, .token = n->mine_token, .value = 12 };
+    step(1, &lie);
+    assert_int_equal(sotto_net_cell(n->net, 2), SOTTO_CELL_WAITING);
+    pass(2 * SECOND);
+    assert_int_equal(n->mines, before + 1);
+}
+
+struct seen { unsigned count; uint32_t expiry; uint8_t last[SOTTO_SEALED_SIZE]; };
+static void see(void *ctx, const uint8_t sealed[SOTTO_SEALED_SIZE], uint32_t expiry)
+{
+    struct seen *s = ctx;
+    s->count++;
+    s->expiry = expiry;
+    memcpy(s->last, sealed, SOTTO_SEALED_SIZE);
+}
+static void replay_goes_through_the_pool(void **state)
+{
+    (void)state;
+    begin();
+    line_of(2);
+    assert_int_equal(submit(1, 9), SOTTO_OK);
+    pass(60 * SECOND);
+    struct seen s = { 0 };
+    sotto_net_replay(w.nodes[0].net, see, &s);
+    uint8_t sealed[SOTTO_SEALED_SIZE];
+    sealed_of(sealed, 9);
+    assert_int_equal(s.count, 1);
+    assert_memory_equal(s.last, sealed, SOTTO_SEALED_SIZE);
+    assert_int_equal(s.expiry, w.nodes[1].sent_expiry[0]);
+    s.count = 0;
+    sotto_net_replay(w.nodes[1].net, see, &s);
+    assert_int_equal(s.count, 0);                 /* its own */
+}
+
+/* Every queue to the world may be full: nothing is lost, it follows later. */
+static void a_small_output_queue_loses_nothing(void **state)
+{
+    (void)state;
+    begin();
+    w.queue_max = 6;
+    line_of(3);
+    for (uint64_t id = 1; id <= 60; id++) assert_int_equal(submit(2, id), SOTTO_OK);
+    pass(400 * SECOND);
+    for (uint32_t i = 0; i < 2; i++) assert_int_equal(w.nodes[i].delivered, 60);
+    assert_int_equal(w.nodes[2].sent, 60);
+    pass(2000 * SECOND);
+    assert_int_equal(w.nodes[2].expired, 60);
+}
+
+static void a_wrong_clock_stops_sending(void **state)
+{
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 5; i++) start(i);
+    w.skew_ms[4] = -1300 * 1000;                  /* node 4 lives in the past: all native envelopes come from its future */
+    for (uint32_t i = 1; i < 4; i++) dial(i, 0);
+    for (uint32_t i = 0; i < 4; i++) dial(4, i);
+    pass(3 * SECOND);
+    for (uint64_t id = 1; id <= 12; id++) assert_int_equal(submit(1 + (uint32_t)(id % 3), id), SOTTO_OK);
+    pass(60 * SECOND);
+    int off = sotto_net_clock_off(w.nodes[4].net);
+    assert_true(off < -10 && off >= -1300);
+    assert_true(stats_of(4).future > 0);
+    assert_int_equal(w.nodes[4].peers, 4);        /* nobody is cut off for it */
+    assert_int_equal(submit(4, 100), SOTTO_OK);
+    pass(30 * SECOND);
+    assert_int_equal(sotto_net_cell(w.nodes[4].net, 100), SOTTO_CELL_WAITING);
+    w.skew_ms[4] = 0;                             /* set right: after five minutes without a complaint it sends */
+    for (uint64_t id = 200; id <= 212; id++) assert_int_equal(submit(1 + (uint32_t)(id % 3), id), SOTTO_OK);
+    pass(400 * SECOND);
+    assert_int_equal(sotto_net_clock_off(w.nodes[4].net), 0);
+    assert_int_equal(sotto_net_cell(w.nodes[4].net, 100), SOTTO_CELL_SENT);
+}
+
+static void times_lie_on_the_grid(void **state)
+{
+    (void)state;
+    struct sotto_envelope e = { 0 };
+    outbox_times(&e, 1767225999, 599);            /* the published case of the design */
+    assert_int_equal(e.expiry, 1767226800);
+    assert_int_equal(e.ttl, 1800);
+    for (uint32_t now = 1767225600; now < 1767225600 + 1300; now += 7) {
+        for (uint32_t blur = 0; blur < 600; blur += 13) {
+            outbox_times(&e, now, blur);
+            uint32_t sent = sotto_envelope_sent(&e);
+            assert_true(sent % 600 == 0 && sent <= now && now - sent < 1200);
+        }
+    }
+}
+
+#define TEST(fn) cmocka_unit_test_teardown(fn, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_line_delivers_to_all_once), TEST(a_mesh_suppresses_duplicates), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
+        TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again),
+        TEST(work_that_fails_is_asked_for_again), TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing),
+        TEST(a_wrong_clock_stops_sending), cmocka_unit_test(times_lie_on_the_grid),
+    };
+    if (sotto_crypto_init() != SOTTO_OK) return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

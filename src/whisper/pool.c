@@ -1,0 +1,483 @@
+#include "whisper/pool.h"
+
+#include "whisper/ids.h"
+
+#include <bsd/sys/tree.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#define NONE UINT64_MAX
+#define TABLE_FIRST 256u
+#define SWEEP_US 60000000u                        /* remembered hashes are looked through once a minute */
+
+enum kind { KIND_INBOUND, KIND_OUTBOUND, KIND_TOPIC };
+
+RB_HEAD(tree, entry);
+RB_HEAD(link_tree, entry);
+RB_HEAD(topic_tree, entry);
+
+/* A share of the pool that has a quota: one link's, or one foreign topic's. */
+struct group {
+    RB_ENTRY(group) by_name;
+    TAILQ_ENTRY(group) in_over;
+    union { struct link_tree of_link; struct topic_tree of_topic; } entries;      /* by kind; best first */
+    enum kind kind;
+    bool over;
+    uint64_t name, bytes;
+    uint32_t count, refs;                         /* refs: entries that name it, those set aside included */
+};
+RB_HEAD(groups, group);
+TAILQ_HEAD(group_list, group);
+
+enum { IN_LINK, IN_TOPIC, IN_COUNT };
+
+struct entry {
+    struct sotto_pool_entry e;                    /* first: what others see is the entry */
+    RB_ENTRY(entry) by_rating, by_expiry, by_group[IN_COUNT];
+    TAILQ_ENTRY(entry) by_arrival;
+    struct entry *chain;                          /* in the hash table */
+    struct group *group[IN_COUNT];                /* NULL: has no such quota */
+    uint8_t bytes[];
+};
+RB_HEAD(expiries, entry);
+TAILQ_HEAD(arrivals, entry);
+
+struct sotto_pool {
+    struct sotto_pool_config config;
+    struct tree order;
+    struct expiries expiries;
+    struct arrivals arrivals;
+    struct groups groups;
+    struct group_list over;
+    struct entry **table;
+    uint32_t table_size, count;
+    uint64_t bytes, seq, evicted;
+    struct sotto_ids gone;
+    uint8_t key[16];
+    double floor;
+    unsigned floor_steps;
+    uint64_t floor_up_us, low_since_us, sweep_us; /* floor_up_us: no doubling before; low_since_us: NONE = not low */
+};
+
+int sotto_pool_compare(const struct sotto_pool_entry *a, const struct sotto_pool_entry *b)
+{
+    if (a->rating != b->rating) return a->rating > b->rating ? -1 : 1;
+    if (a->expiry != b->expiry) return a->expiry < b->expiry ? -1 : 1;
+    return -memcmp(a->hash, b->hash, 32);
+}
+static int compare_rating(const struct entry *a, const struct entry *b) { return sotto_pool_compare(&a->e, &b->e); }
+static int compare_expiry(const struct entry *a, const struct entry *b)
+{
+    if (a->e.expiry != b->e.expiry) return a->e.expiry < b->e.expiry ? -1 : 1;
+    return memcmp(a->e.hash, b->e.hash, 32);
+}
+static int compare_group(const struct group *a, const struct group *b)
+{
+    if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
+    return a->name < b->name ? -1 : a->name > b->name;
+}
+/* RB_GENERATE_STATIC of libbsd relies on a macro that its header does not bring. */
+#define TREE(name, type, field, compare) RB_GENERATE_INTERNAL(name, type, field, compare, __attribute__((unused)) static)
+TREE(tree, entry, by_rating, compare_rating)
+TREE(expiries, entry, by_expiry, compare_expiry)
+TREE(groups, group, by_name, compare_group)
+TREE(link_tree, entry, by_group[IN_LINK], compare_rating)
+TREE(topic_tree, entry, by_group[IN_TOPIC], compare_rating)
+
+static void group_insert(struct group *g, struct entry *e)
+{
+    if (g->kind == KIND_TOPIC) topic_tree_RB_INSERT(&g->entries.of_topic, e);
+    else link_tree_RB_INSERT(&g->entries.of_link, e);
+}
+static void group_remove(struct group *g, struct entry *e)
+{
+    if (g->kind == KIND_TOPIC) topic_tree_RB_REMOVE(&g->entries.of_topic, e);
+    else link_tree_RB_REMOVE(&g->entries.of_link, e);
+}
+static struct entry *group_worst(struct group *g)
+{
+    return g->kind == KIND_TOPIC ? topic_tree_RB_MINMAX(&g->entries.of_topic, 1) : link_tree_RB_MINMAX(&g->entries.of_link, 1);
+}
+
+enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_config *config)
+{
+    SOTTO_ASSERT(config->bytes_max > 0 && config->entries_max > 0 && config->entries_max <= 1u << 22 && config->floor >= 0);
+    struct sotto_pool *p = calloc(1, sizeof *p);
+    if (!p) return SOTTO_ERR_NOMEM;
+    p->config = *config;
+    p->floor = config->floor;
+    p->low_since_us = NONE;
+    RB_INIT(&p->order);
+    RB_INIT(&p->expiries);
+    RB_INIT(&p->groups);
+    TAILQ_INIT(&p->arrivals);
+    TAILQ_INIT(&p->over);
+    sotto_rng_fill(config->rng, p->key, sizeof p->key);
+    p->gone = sotto_ids_make(config->entries_max * 2, p->key);
+    p->table_size = TABLE_FIRST;
+    p->table = calloc(p->table_size, sizeof(struct entry *));
+    if (!p->table) {
+        free(p);
+        return SOTTO_ERR_NOMEM;
+    }
+    *out = p;
+    return SOTTO_OK;
+}
+
+static uint64_t quota_pct(const struct group *g)
+{
+    return g->kind == KIND_INBOUND ? SOTTO_POOL_INBOUND_PCT : g->kind == KIND_OUTBOUND ? SOTTO_POOL_OUTBOUND_PCT : SOTTO_POOL_TOPIC_PCT;
+}
+static bool over_quota(const struct sotto_pool *p, const struct group *g, uint64_t more_bytes, uint32_t more)
+{
+    uint64_t count_max = p->config.entries_max * quota_pct(g) / 100;
+    return g->bytes + more_bytes > p->config.bytes_max * quota_pct(g) / 100 || g->count + more > (count_max ? count_max : 1);
+}
+static unsigned fill_pct(const struct sotto_pool *p)
+{
+    uint64_t bytes = p->bytes * 100 / p->config.bytes_max, count = (uint64_t)p->count * 100 / p->config.entries_max;
+    return (unsigned)(bytes > count ? bytes : count);
+}
+
+static void mark_over(struct sotto_pool *p, struct group *g)
+{
+    bool over = g->count > 0 && over_quota(p, g, 0, 0);
+    if (over == g->over) return;
+    g->over = over;
+    if (over) TAILQ_INSERT_TAIL(&p->over, g, in_over);
+    else TAILQ_REMOVE(&p->over, g, in_over);
+}
+
+/* In or out of everything that judges (trees, sums); the hash table and the order of arrival are left alone, so that an entry
+ * set aside for a newcomer that then does not come in finds its old place. */
+static void attach(struct sotto_pool *p, struct entry *e)
+{
+    tree_RB_INSERT(&p->order, e);
+    expiries_RB_INSERT(&p->expiries, e);
+    p->count++;
+    p->bytes += e->e.rlp.size;
+    for (int in = 0; in < IN_COUNT; in++) {
+        struct group *g = e->group[in];
+        if (!g) continue;
+        group_insert(g, e);
+        g->count++;
+        g->bytes += e->e.rlp.size;
+        mark_over(p, g);
+    }
+}
+static void detach(struct sotto_pool *p, struct entry *e)
+{
+    tree_RB_REMOVE(&p->order, e);
+    expiries_RB_REMOVE(&p->expiries, e);
+    p->count--;
+    p->bytes -= e->e.rlp.size;
+    for (int in = 0; in < IN_COUNT; in++) {
+        struct group *g = e->group[in];
+        if (!g) continue;
+        group_remove(g, e);
+        g->count--;
+        g->bytes -= e->e.rlp.size;
+        mark_over(p, g);
+    }
+}
+
+static void group_drop(struct sotto_pool *p, struct group *g)
+{
+    if (!g || --g->refs) return;
+    SOTTO_ASSERT(!g->over && g->count == 0);
+    groups_RB_REMOVE(&p->groups, g);
+    free(g);
+}
+/* With a reference for the caller. NULL: out of memory. */
+static struct group *group_get(struct sotto_pool *p, enum kind kind, uint64_t name)
+{
+    struct group key = { .kind = kind, .name = name }, *g = groups_RB_FIND(&p->groups, &key);
+    if (g) {
+        g->refs++;
+        return g;
+    }
+    g = calloc(1, sizeof *g);
+    if (!g) return NULL;
+    g->kind = kind;
+    g->name = name;
+    g->refs = 1;
+    if (kind == KIND_TOPIC) RB_INIT(&g->entries.of_topic);
+    else RB_INIT(&g->entries.of_link);
+    groups_RB_INSERT(&p->groups, g);
+    return g;
+}
+
+static struct entry **table_slot(const struct sotto_pool *p, uint64_t index) { return &p->table[index & (p->table_size - 1)]; }
+
+static void table_grow(struct sotto_pool *p)
+{
+    if (p->count < p->table_size) return;
+    struct entry **table = calloc((size_t)p->table_size * 2, sizeof(struct entry *));
+    if (!table) return;                           /* longer chains, nothing worse */
+    struct entry **old = p->table;
+    uint32_t old_size = p->table_size;
+    p->table = table;
+    p->table_size *= 2;
+    for (uint32_t i = 0; i < old_size; i++) {
+        for (struct entry *e = old[i], *next; e; e = next) {
+            next = e->chain;
+            struct entry **slot = table_slot(p, e->e.index);
+            e->chain = *slot;
+            *slot = e;
+        }
+    }
+    free(old);
+}
+
+static struct entry *find(const struct sotto_pool *p, const uint8_t hash[32], uint64_t index)
+{
+    struct entry *e = *table_slot(p, index);
+    while (e && memcmp(e->e.hash, hash, 32) != 0) e = e->chain;
+    return e;
+}
+
+/* The end of an entry that is already detached. */
+static void release(struct sotto_pool *p, struct entry *e, bool remember)
+{
+    struct entry **at = table_slot(p, e->e.index);
+    while (*at != e) at = &(*at)->chain;
+    *at = e->chain;
+    TAILQ_REMOVE(&p->arrivals, e, by_arrival);
+    if (remember) {
+        uint32_t until = e->e.expiry > UINT32_MAX - SOTTO_POOL_REMEMBER_S ? UINT32_MAX : e->e.expiry + SOTTO_POOL_REMEMBER_S;
+        sotto_ids_add(&p->gone, e->e.hash, e->e.index, until);
+    }
+    for (int in = 0; in < IN_COUNT; in++) group_drop(p, e->group[in]);
+    free(e);
+}
+
+void sotto_pool_free(struct sotto_pool *p)
+{
+    if (!p) return;
+    struct entry *e;
+    while ((e = TAILQ_FIRST(&p->arrivals))) {
+        detach(p, e);
+        release(p, e, false);
+    }
+    sotto_ids_free(&p->gone);
+    free(p->table);
+    free(p);
+}
+
+/* Entries taken out to see whether the newcomer fits then: released when it does, put back when not. */
+struct aside { struct entry **slots; uint32_t count, cap; };
+
+static enum sotto_err set_aside(struct sotto_pool *p, struct aside *aside, struct entry *e)
+{
+    if (aside->count == aside->cap) {
+        uint32_t cap = aside->cap ? aside->cap * 2 : 16;
+        struct entry **slots = realloc(aside->slots, cap * sizeof(struct entry *));
+        if (!slots) return SOTTO_ERR_NOMEM;
+        aside->slots = slots;
+        aside->cap = cap;
+    }
+    aside->slots[aside->count++] = e;
+    detach(p, e);
+    return SOTTO_OK;
+}
+
+/* network.md 5: its own entries make room for a link's newcomer, the worst first, and only for a better one. */
+static enum sotto_err room_in_group(struct sotto_pool *p, struct aside *aside, struct group *g, const struct sotto_pool_entry *e)
+{
+    while (over_quota(p, g, e->rlp.size, 1)) {
+        struct entry *worst = group_worst(g);
+        if (!worst || worst->e.rating >= e->rating) return SOTTO_ERR_ENV_QUOTA;
+        SOTTO_TRY(set_aside(p, aside, worst));
+    }
+    return SOTTO_OK;
+}
+
+static enum sotto_err room_in_pool(struct sotto_pool *p, struct aside *aside, const struct sotto_pool_entry *e)
+{
+    while (p->count + 1 > p->config.entries_max || p->bytes + e->rlp.size > p->config.bytes_max) {
+        struct group *g = TAILQ_FIRST(&p->over);
+        struct entry *worst = g ? group_worst(g) : tree_RB_MINMAX(&p->order, 1);
+        while (worst && worst->e.held) worst = tree_RB_PREV(worst);
+        if (!worst) return SOTTO_ERR_FULL;
+        if (!g && !e->own && worst->e.rating >= e->rating) return SOTTO_ERR_FULL;
+        SOTTO_TRY(set_aside(p, aside, worst));
+    }
+    return SOTTO_OK;
+}
+
+static enum sotto_err make_room(struct sotto_pool *p, struct aside *aside, struct group *const group[IN_COUNT], const struct sotto_pool_entry *e)
+{
+    if (e->rlp.size > p->config.bytes_max) return SOTTO_ERR_FULL;
+    if (group[IN_LINK]) SOTTO_TRY(room_in_group(p, aside, group[IN_LINK], e));
+    if (group[IN_TOPIC] && fill_pct(p) >= 50) SOTTO_TRY(room_in_group(p, aside, group[IN_TOPIC], e));
+    return room_in_pool(p, aside, e);
+}
+
+static enum sotto_err groups_of(struct sotto_pool *p, struct group *group[IN_COUNT], const struct sotto_envelope *e, struct sotto_pool_source source)
+{
+    group[IN_LINK] = group[IN_TOPIC] = NULL;
+    if (source.from == SOTTO_FROM_SELF) return SOTTO_OK;
+    group[IN_LINK] = group_get(p, source.from == SOTTO_FROM_INBOUND ? KIND_INBOUND : KIND_OUTBOUND, source.peer);
+    if (!group[IN_LINK]) return SOTTO_ERR_NOMEM;
+    if (e->data.size == SOTTO_NATIVE_DATA) return SOTTO_OK;           /* native topics do not repeat: no quota */
+    group[IN_TOPIC] = group_get(p, KIND_TOPIC, sotto_be32(e->topic));
+    if (group[IN_TOPIC]) return SOTTO_OK;
+    group_drop(p, group[IN_LINK]);
+    return SOTTO_ERR_NOMEM;
+}
+
+static struct entry *entry_new(struct sotto_pool *p, const struct sotto_envelope *e, struct sotto_span rlp, const uint8_t hash[32],
+                               uint64_t index, double rating, bool own)
+{
+    struct entry *n = calloc(1, sizeof *n + rlp.size);
+    if (!n) return NULL;
+    memcpy(n->bytes, rlp.data, rlp.size);
+    n->e = (struct sotto_pool_entry){ .expiry = e->expiry, .ttl = e->ttl, .sent = sotto_envelope_sent(e), .own = own, .held = own,
+                                      .size = (uint32_t)sotto_envelope_size(e), .rating = rating, .seq = p->seq + 1, .index = index,
+                                      .rlp = sotto_span(n->bytes, rlp.size) };
+    SOTTO_ASSERT(e->data.data >= rlp.data && e->data.data + e->data.size <= rlp.data + rlp.size);
+    n->e.data = sotto_span(n->bytes + (e->data.data - rlp.data), e->data.size);
+    memcpy(n->e.hash, hash, 32);
+    memcpy(n->e.topic, e->topic, 4);
+    sotto_bloom_topic(&n->e.bloom, e->topic);
+    return n;
+}
+
+enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entry **entry, const struct sotto_envelope *e,
+                              struct sotto_span rlp, const uint8_t hash[32], double rating, struct sotto_pool_source source)
+{
+    uint64_t index = sotto_pool_index(p, hash);
+    if (find(p, hash, index) || sotto_ids_has(&p->gone, hash, index)) return SOTTO_ERR_ENV_DUPLICATE;
+    struct group *group[IN_COUNT];
+    SOTTO_TRY(groups_of(p, group, e, source));
+    struct entry *n = entry_new(p, e, rlp, hash, index, rating, source.from == SOTTO_FROM_SELF);
+    struct aside aside = { 0 };
+    enum sotto_err err = n ? make_room(p, &aside, group, &n->e) : SOTTO_ERR_NOMEM;
+    if (err == SOTTO_OK) {
+        for (int in = 0; in < IN_COUNT; in++) n->group[in] = group[in];
+        table_grow(p);
+        struct entry **slot = table_slot(p, index);
+        n->chain = *slot;
+        *slot = n;
+        p->seq++;
+        TAILQ_INSERT_TAIL(&p->arrivals, n, by_arrival);
+        attach(p, n);
+        for (uint32_t i = 0; i < aside.count; i++) release(p, aside.slots[i], true);
+        p->evicted += aside.count;
+        if (entry) *entry = &n->e;
+    } else {
+        for (uint32_t i = 0; i < aside.count; i++) attach(p, aside.slots[i]);
+        for (int in = 0; in < IN_COUNT; in++) group_drop(p, group[in]);
+        free(n);
+    }
+    free(aside.slots);
+    return err;
+}
+
+uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]) { return sotto_ids_index(p->key, hash); }
+
+const uint8_t *sotto_pool_key(const struct sotto_pool *p) { return p->key; }
+
+const struct sotto_pool_entry *sotto_pool_find(const struct sotto_pool *p, const uint8_t hash[32])
+{
+    const struct entry *e = find(p, hash, sotto_pool_index(p, hash));
+    return e ? &e->e : NULL;
+}
+
+bool sotto_pool_knows(const struct sotto_pool *p, const uint8_t hash[32])
+{
+    uint64_t index = sotto_pool_index(p, hash);
+    return find(p, hash, index) || sotto_ids_has(&p->gone, hash, index);
+}
+
+void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32])
+{
+    struct entry *e = find(p, hash, sotto_pool_index(p, hash));
+    if (e) e->e.held = false;
+}
+
+enum sotto_err sotto_pool_withdraw(struct sotto_pool *p, const uint8_t hash[32])
+{
+    struct entry *e = find(p, hash, sotto_pool_index(p, hash));
+    if (!e || !e->e.held) return SOTTO_ERR_MISSING;
+    detach(p, e);
+    release(p, e, false);
+    return SOTTO_OK;
+}
+
+static bool move_floor(struct sotto_pool *p, uint64_t mono_us)
+{
+    unsigned fill = fill_pct(p);
+    if (fill >= SOTTO_POOL_FLOOR_DOWN_PCT) p->low_since_us = NONE;
+    else if (p->low_since_us == NONE) p->low_since_us = mono_us;
+    if (fill > SOTTO_POOL_FLOOR_UP_PCT && mono_us >= p->floor_up_us && p->floor_steps < SOTTO_POOL_FLOOR_STEPS_MAX) {
+        p->floor_steps++;
+        p->floor *= 2;
+        p->floor_up_us = mono_us + SOTTO_POOL_FLOOR_UP_US;
+        return true;
+    }
+    if (p->floor_steps && p->low_since_us != NONE && mono_us - p->low_since_us >= SOTTO_POOL_FLOOR_DOWN_US) {
+        p->floor_steps--;
+        p->floor /= 2;
+        p->low_since_us = mono_us;
+        return true;
+    }
+    return false;
+}
+
+bool sotto_pool_tick(struct sotto_pool *p, uint32_t now_s, uint64_t mono_us)
+{
+    struct entry *e;
+    while ((e = expiries_RB_MINMAX(&p->expiries, -1)) && e->e.expiry < now_s) {
+        detach(p, e);
+        release(p, e, true);
+    }
+    if (mono_us >= p->sweep_us) {
+        sotto_ids_expire(&p->gone, now_s);
+        p->sweep_us = mono_us + SWEEP_US;
+    }
+    return move_floor(p, mono_us);
+}
+
+uint64_t sotto_pool_next_expiry(const struct sotto_pool *p)
+{
+    struct expiries tree = p->expiries;
+    const struct entry *e = expiries_RB_MINMAX(&tree, -1);
+    return e ? (uint64_t)e->e.expiry + 1 : NONE;
+}
+
+uint64_t sotto_pool_floor_deadline(const struct sotto_pool *p)
+{
+    if (fill_pct(p) > SOTTO_POOL_FLOOR_UP_PCT) return p->floor_steps < SOTTO_POOL_FLOOR_STEPS_MAX ? p->floor_up_us : NONE;
+    return p->floor_steps && p->low_since_us != NONE ? p->low_since_us + SOTTO_POOL_FLOOR_DOWN_US : NONE;
+}
+
+double sotto_pool_floor(const struct sotto_pool *p) { return p->floor; }
+uint32_t sotto_pool_count(const struct sotto_pool *p) { return p->count; }
+uint64_t sotto_pool_bytes(const struct sotto_pool *p) { return p->bytes; }
+uint64_t sotto_pool_evicted(const struct sotto_pool *p) { return p->evicted; }
+uint64_t sotto_pool_seq(const struct sotto_pool *p) { return p->seq; }
+
+void sotto_pool_each(const struct sotto_pool *p, bool (*fn)(void *ctx, const struct sotto_pool_entry *e), void *ctx)
+{
+    struct tree order = p->order;
+    for (struct entry *e = tree_RB_MINMAX(&order, -1); e; e = tree_RB_NEXT(e))
+        if (!fn(ctx, &e->e)) return;
+}
+
+const struct sotto_pool_entry *sotto_pool_after(const struct sotto_pool *p, uint64_t seq)
+{
+    const struct entry *at = NULL, *e;
+    TAILQ_FOREACH_REVERSE(e, &p->arrivals, arrivals, by_arrival) {
+        if (e->e.seq <= seq) break;
+        at = e;
+    }
+    return at ? &at->e : NULL;
+}
+
+const struct sotto_pool_entry *sotto_pool_next(const struct sotto_pool *p, const struct sotto_pool_entry *e)
+{
+    (void)p;
+    const struct entry *next = TAILQ_NEXT((const struct entry *)e, by_arrival);
+    return next ? &next->e : NULL;
+}

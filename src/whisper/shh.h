@@ -1,0 +1,77 @@
+/* The capability shh/6 of one node: what it says to each Whisper peer and what it takes from it (whisper-v6.md 2, 3, 6-9;
+ * network.md 5).
+ *
+ *     up -> Status sent -> Status received (10 s) -> Messages, PoW and bloom updates both ways -> down
+ *
+ * Taken envelopes go into the pool; what the pool has and a peer lacks goes out in that peer's own random flushes. All of
+ * what a packet holds is read before any of it counts. A peer's packets are paid from a token bucket; what it cannot pay
+ * waits, with the peer not read meanwhile, and is dropped after 10 s.
+ *
+ * Threads: one owner, the one of the host. */
+#ifndef SOTTO_WHISPER_SHH_H
+#define SOTTO_WHISPER_SHH_H
+
+#include "p2p/host.h"
+#include "whisper/pool.h"
+
+#define SOTTO_SHH_CODES 128u
+enum { SOTTO_SHH_STATUS = 0, SOTTO_SHH_MESSAGES = 1, SOTTO_SHH_POW = 2, SOTTO_SHH_BLOOM = 3, SOTTO_SHH_P2P_REQUEST = 126, SOTTO_SHH_P2P_MESSAGE = 127 };
+
+#define SOTTO_SHH_STATUS_US 10000000u             /* Status must come within; geth sets no timer */
+#define SOTTO_SHH_PACKET_MAX 1048575u             /* bytes of a packet we send: below the 1 MiB where geth cuts off */
+#define SOTTO_SHH_RATE 20u                        /* envelopes a second a peer may bring, and we bring a peer */
+#define SOTTO_SHH_BURST 400u
+#define SOTTO_SHH_WAIT_US 10000000u               /* unpaid envelopes wait so long, then they are dropped */
+#define SOTTO_SHH_DROPS_MAX 3u                    /* so many such drops in 5 min end the connection */
+#define SOTTO_SHH_DROPS_US 300000000u
+#define SOTTO_SHH_WAITING_MAX (32u << 20)         /* bytes of unpaid envelopes over all peers */
+#define SOTTO_SHH_KNOWN_MAX 65536u                /* hashes remembered per peer */
+#define SOTTO_SHH_BACKLOG_MAX (2u << 20)          /* a peer that has not taken so much yet gets nothing new */
+#define SOTTO_SHH_TIME_ERRORS_MAX 200u            /* envelopes out of step in 10 min, then the peer rests for 60 s */
+#define SOTTO_SHH_TIME_ERRORS_US 600000000u
+#define SOTTO_SHH_TIME_REST_US 60000000u
+#define SOTTO_SHH_PEERS_MAX 256u                  /* above the sum of the host's slots */
+
+struct sotto_shh_config {
+    struct sotto_pool *pool;                      /* borrowed */
+    uint64_t flush_mean_us;                       /* mean wait before news go to a peer: 1 s */
+    struct sotto_rng *rng;
+    struct sotto_log *log;                        /* may be NULL */
+    void *owner;
+    /* A held own envelope was written to an outbound peer and is an entry like any other from now on. */
+    void (*first_hop)(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
+};
+
+struct sotto_shh_stats {
+    uint64_t accepted, low_work, expired, future, ttl, size, bloom, duplicate, malformed, quota;
+    uint64_t forwarded;                           /* envelopes written to peers */
+};
+
+struct sotto_shh;
+SOTTO_MUST_USE enum sotto_err sotto_shh_new(struct sotto_shh **out, const struct sotto_shh_config *config);
+void sotto_shh_free(struct sotto_shh *s);
+
+/* For the host's list; valid as long as s. attach must follow before the first step. */
+const struct sotto_capability *sotto_shh_capability(struct sotto_shh *s);
+void sotto_shh_attach(struct sotto_shh *s, struct sotto_host *host);
+/* The queue that the host's calls write to, for the length of one step; NULL afterwards. */
+void sotto_shh_enter(struct sotto_shh *s, struct sotto_outq *out);
+
+/* Timers and flushes. Between enter calls, as everything below that takes now. */
+void sotto_shh_tick(struct sotto_shh *s, struct sotto_now now);
+uint64_t sotto_shh_deadline(const struct sotto_shh *s);                   /* mono_us; UINT64_MAX = none */
+/* The pool got something to pass on that did not come from a peer. */
+void sotto_shh_news(struct sotto_shh *s, struct sotto_now now);
+/* The pool's floor moved: tell every peer; the previous one is tolerated for 10 s. */
+void sotto_shh_floor(struct sotto_shh *s, struct sotto_now now);
+/* Narrows (or widens) what we want to get; NULL: everything. Announced at once, tolerated as above. */
+void sotto_shh_filter(struct sotto_shh *s, const struct sotto_bloom *filter, struct sotto_now now);
+
+unsigned sotto_shh_first_hops(const struct sotto_shh *s);                 /* outbound peers whose Status has come */
+/* The median of what the outbound peers ask for, at least the own floor: what own envelopes should reach. */
+double sotto_shh_wanted(const struct sotto_shh *s);
+int sotto_shh_clock_off(const struct sotto_shh *s);                       /* seconds, as of the last step; network.md 5 */
+uint32_t sotto_shh_now_behind(const struct sotto_shh *s, struct sotto_now now);      /* the second up to which things have expired */
+const struct sotto_shh_stats *sotto_shh_stats(const struct sotto_shh *s);
+
+#endif

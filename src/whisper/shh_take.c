@@ -1,0 +1,193 @@
+/* What a peer brings: Messages packets, judged, paid for and pooled. */
+#include "whisper/shh_peer.h"
+#include "wire/rlp.h"
+
+#define PERMILLION 1000000u
+
+/* Reads every envelope of the packet before any of it counts (whisper-v6.md 4). items = what is inside the list. */
+static enum sotto_err read_packet(struct sotto_span *items, uint32_t *count, struct sotto_span payload)
+{
+    struct sotto_rlp top = sotto_rlp(payload), list;
+    SOTTO_TRY(sotto_rlp_list(&top, &list));       /* bytes after it are ignored */
+    struct sotto_span all = sotto_rlp_rest(&list);
+    uint32_t n = 0;
+    while (sotto_rlp_more(&list)) {
+        struct sotto_span item;
+        struct sotto_envelope e;
+        SOTTO_TRY(sotto_rlp_raw(&list, &item));
+        SOTTO_TRY(sotto_envelope_decode(&e, item));
+        n++;
+    }
+    *items = all;
+    *count = n;
+    return SOTTO_OK;
+}
+
+static struct sotto_rules rules_of(const struct sotto_shh *s, struct sotto_now now)
+{
+    bool floor_grace = now.mono_us < s->floor_us + SOTTO_CHANGE_GRACE_US;
+    bool filter_grace = s->filter_us && now.mono_us < s->filter_us + SOTTO_CHANGE_GRACE_US;
+    return (struct sotto_rules){
+        .now_ahead = shh_now_ahead(s, now), .now_behind = sotto_shh_now_behind(s, now),
+        .floor = s->floor, .floor_before = floor_grace ? s->floor_before : s->floor,
+        .filter = s->filtered ? &s->filter : NULL,
+        .filter_before = !filter_grace ? &s->filter : s->filtered_before ? &s->filter_before : NULL,
+    };
+}
+
+/* An envelope out of step in time costs the peer nothing but patience (network.md 1 and 5). */
+static void time_error(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
+{
+    if (now.mono_us - p->time_errors_since_us >= SOTTO_SHH_TIME_ERRORS_US) {
+        p->time_errors_since_us = now.mono_us;
+        p->time_errors = 0;
+    }
+    if (++p->time_errors <= SOTTO_SHH_TIME_ERRORS_MAX) return;
+    p->time_errors = 0;
+    sotto_host_pause(s->host, p->conn, now.mono_us + SOTTO_SHH_TIME_REST_US, s->out);
+}
+
+static uint32_t remember_until(uint32_t expiry)
+{
+    return expiry > UINT32_MAX - SOTTO_POOL_REMEMBER_S ? UINT32_MAX : expiry + SOTTO_POOL_REMEMBER_S;
+}
+
+static void keep(struct sotto_shh *s, struct shh_peer *p, const struct sotto_envelope *e, struct sotto_span rlp, double rating)
+{
+    uint8_t hash[32];
+    sotto_envelope_hash(hash, rlp);
+    sotto_ids_add(&p->known, hash, sotto_pool_index(s->config.pool, hash), remember_until(e->expiry));
+    struct sotto_pool_source source = { p->inbound ? SOTTO_FROM_INBOUND : SOTTO_FROM_OUTBOUND, p->name };
+    enum sotto_err err = sotto_pool_add(s->config.pool, NULL, e, rlp, hash, rating, source);
+    if (err == SOTTO_OK) s->stats.accepted++;
+    else if (err == SOTTO_ERR_ENV_DUPLICATE) s->stats.duplicate++;
+    else s->stats.quota++;                        /* its share is used up, or the pool is full of better ones, or memory is out */
+}
+
+/* One envelope. Returns false when the peer is to be cut off for it. */
+static bool take_one(struct sotto_shh *s, struct shh_peer *p, struct sotto_span rlp, const struct sotto_rules *rules, struct sotto_now now)
+{
+    struct sotto_envelope e;
+    double rating;
+    if (sotto_envelope_decode(&e, rlp) != SOTTO_OK) return false;
+    if (!p->inbound) sotto_clock_count(&p->clock, sotto_envelope_sent(&e), e.expiry, shh_now_s(now), now.mono_us);
+    enum sotto_err err = sotto_rules_judge(&rating, &e, rules);
+    if (err == SOTTO_OK) {
+        keep(s, p, &e, rlp, rating);
+        return true;
+    }
+    if (err == SOTTO_ERR_ENV_FUTURE || err == SOTTO_ERR_ENV_OLD) {
+        if (err == SOTTO_ERR_ENV_FUTURE) s->stats.future++;
+        else s->stats.expired++;
+        time_error(s, p, now);
+        return true;
+    }
+    if (err == SOTTO_ERR_ENV_TTL) {
+        s->stats.ttl++;
+        return true;
+    }
+    if (err == SOTTO_ERR_ENV_SIZE) s->stats.size++;
+    else if (err == SOTTO_ERR_ENV_BLOOM) s->stats.bloom++;
+    else s->stats.low_work++;
+    return false;
+}
+
+/* Takes envelopes from the front while there are tokens; items is what is left. Returns false for a breach in one of them. */
+static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp *items, uint32_t *count, struct sotto_now now)
+{
+    struct sotto_rules rules = rules_of(s, now);
+    uint64_t seq = sotto_pool_seq(s->config.pool);
+    bool good = true;
+    while (sotto_rlp_more(items) && !p->gone && sotto_bucket_take(&p->take, 1, now.mono_us)) {
+        struct sotto_span item;
+        if (sotto_rlp_raw(items, &item) != SOTTO_OK) return false;    /* not possible: the packet was read before */
+        good = take_one(s, p, item, &rules, now) && good;
+        --*count;
+    }
+    if (sotto_pool_seq(s->config.pool) != seq) sotto_shh_news(s, now);
+    return good;
+}
+
+void shh_take_end(struct sotto_shh *s, struct shh_peer *p)
+{
+    s->waiting_bytes -= p->waiting.size;
+    sotto_buf_free(&p->waiting);
+    p->waiting_count = 0;
+    p->waiting_until_us = NONE;
+}
+
+/* What could not be paid is dropped; the third time in five minutes ends it. */
+static void drop_unpaid(struct sotto_shh *s, struct shh_peer *p, uint32_t count, struct sotto_now now)
+{
+    s->stats.quota += count;
+    bool again = p->drop_us[SOTTO_SHH_DROPS_MAX - 2] && now.mono_us + 1 - p->drop_us[SOTTO_SHH_DROPS_MAX - 2] < SOTTO_SHH_DROPS_US;
+    memmove(p->drop_us + 1, p->drop_us, sizeof p->drop_us - sizeof p->drop_us[0]);
+    p->drop_us[0] = now.mono_us + 1;
+    if (again) shh_breach(s, p, SCORE_RATE, "shh-rate", now);
+}
+
+/* Back-pressure: the peer is not read until what waits can be paid, or is given up. */
+static void rest(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
+{
+    uint32_t tokens = p->waiting_count < SOTTO_SHH_BURST ? p->waiting_count : SOTTO_SHH_BURST;
+    uint64_t until = now.mono_us + sotto_bucket_wait_us(&p->take, tokens, now.mono_us);
+    sotto_host_pause(s->host, p->conn, until < p->waiting_until_us ? until : p->waiting_until_us, s->out);
+}
+
+static void wait_unpaid(struct sotto_shh *s, struct shh_peer *p, struct sotto_span items, uint32_t count, struct sotto_now now)
+{
+    if (s->waiting_bytes + items.size > SOTTO_SHH_WAITING_MAX || sotto_buf_add_span(&p->waiting, items) != SOTTO_OK) {
+        drop_unpaid(s, p, count, now);
+        return;
+    }
+    s->waiting_bytes += items.size;
+    p->waiting_count += count;
+    if (p->waiting_until_us == NONE) p->waiting_until_us = now.mono_us + SOTTO_SHH_WAIT_US;
+    rest(s, p, now);
+}
+
+void shh_take_messages(struct sotto_shh *s, struct shh_peer *p, struct sotto_span payload, struct sotto_now now)
+{
+    struct sotto_span items;
+    uint32_t count;
+    if (read_packet(&items, &count, payload) != SOTTO_OK) {
+        s->stats.malformed++;
+        shh_breach(s, p, SCORE_FORM, "shh-messages", now);
+        return;
+    }
+    struct sotto_rlp left = sotto_rlp(items);
+    if (p->waiting_count == 0 && !take_paid(s, p, &left, &count, now)) {
+        shh_breach(s, p, SCORE_ENVELOPE, "shh-envelope", now);
+        return;
+    }
+    if (!p->gone && sotto_rlp_more(&left)) wait_unpaid(s, p, sotto_rlp_rest(&left), count, now);
+}
+
+void shh_take_waiting(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
+{
+    struct sotto_rlp left = sotto_rlp(sotto_buf_span(&p->waiting));
+    size_t before = p->waiting.size;
+    uint32_t count = p->waiting_count;
+    bool good = take_paid(s, p, &left, &count, now);
+    size_t taken = before - sotto_rlp_rest(&left).size;
+    bool over = sotto_rlp_more(&left) && now.mono_us >= p->waiting_until_us;
+    if (!sotto_rlp_more(&left) || over || !good) {
+        shh_take_end(s, p);
+    } else {
+        sotto_buf_drop(&p->waiting, taken);
+        s->waiting_bytes -= taken;
+        p->waiting_count = count;
+    }
+    if (!good) shh_breach(s, p, SCORE_ENVELOPE, "shh-envelope", now);
+    else if (over) drop_unpaid(s, p, count, now);
+}
+
+/* A batch at a time: at most a second's worth, so that a long queue costs few wake-ups. */
+uint64_t shh_take_deadline(const struct shh_peer *p)
+{
+    if (p->waiting_count == 0) return NONE;
+    uint64_t batch = p->waiting_count < SOTTO_SHH_RATE ? p->waiting_count : SOTTO_SHH_RATE;
+    uint64_t want = batch * PERMILLION, lack = want > p->take.level ? want - p->take.level : 0;
+    uint64_t at = p->take.at_us + (lack + SOTTO_SHH_RATE - 1) / SOTTO_SHH_RATE;
+    return at < p->waiting_until_us ? at : p->waiting_until_us;
+}
