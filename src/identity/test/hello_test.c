@@ -1,0 +1,2 @@
+#include "support/test.h"
+int main(void){return 0;}
