@@ -1,0 +1,46 @@
+/* The one table of configuration keys (experience.md 5, 5.1; requirement G-12). A key that is not here does not exist.
+ *
+ * X(ID, "section.key", TYPE, "default", min, max, flags, "row", "meaning")
+ *   TYPE   STRING LIST BOOL COUNT BYTES TIME WORD
+ *   min, max  of COUNT; of BYTES in bytes; of TIME in ms; of STRING and each LIST item in bytes of text
+ *   WORD   one of the words behind the last '|' of the meaning, parted by spaces
+ *   flags  RESTART: read at start only; TEST: only on a network whose name starts with "test" (mark t); FIXED: not by `config set`
+ *   row    of requirements.md or the design section the default comes from */
+#ifndef SOTTO_IO_CONFIG_KEYS_H
+#define SOTTO_IO_CONFIG_KEYS_H
+
+#define SOTTO_CONFIG_MAP(X)                                                                                               \
+    X(DATA_DIR, "data.dir", STRING, "", 0, 4000, RESTART | FIXED, "G-12", "folder of all data; empty: the user's data directory")   \
+    X(DATA_SOCKET, "data.socket", STRING, "", 0, 107, RESTART | FIXED, "G-12", "path of the unix socket; empty: chosen by data.dir") \
+    X(NETWORK_NAME, "network.name", STRING, "home", 1, 64, RESTART, "G-12", "name of the network; test... allows the keys for tests") \
+    X(NETWORK_LISTEN, "network.listen", LIST, "0.0.0.0 ::", 1, 64, RESTART, "network.md 1", "addresses to listen on; empty: dial only") \
+    X(NETWORK_PORT, "network.port", COUNT, "0", 0, 65535, RESTART, "network.md 1", "TCP port; 0: random once, then kept")   \
+    X(NETWORK_STATIC, "network.static", LIST, "", 1, 255, 0, "network.md 1", "peers that are always dialled, as enode")      \
+    X(NETWORK_LOCAL, "network.local", BOOL, "false", 0, 1, RESTART, "G-03", "this machine only: listens and dials on 127.0.0.1")   \
+    X(RELAY_PROFILE, "relay.profile", WORD, "off", 0, 0, RESTART, "network.md 3", "cover traffic|off")                      \
+    X(RELAY_RECEIPT, "relay.receipt", TIME, "120s", 0, 86400000, 0, "messaging.md 5", "mean delay before a receipt leaves")  \
+    X(RELAY_WORK, "relay.work", COUNT, "19", 0, 32, RESTART | TEST, "network.md 5", "zero bits of work on native envelopes")  \
+    X(RELAY_PLAIN, "relay.plain", BOOL, "false", 0, 1, 0, "network.md 4", "send through shh/6 neighbours when no first hop speaks sotto/1") \
+    X(RELAY_POOL, "relay.pool", BYTES, "64MiB", 1048576, 4294967296, RESTART, "network.md 10", "largest sum of envelopes kept for others") \
+    X(LEDGER_BACKEND, "ledger.backend", WORD, "none", 0, 0, RESTART, "messaging.md 2.2", "where identities are registered|none") \
+    X(VAULT_MEMORY, "vault.memory", BYTES, "256MiB", 67108864, 4294967296, 0, "messaging.md 1.2", "Argon2id memory for new passphrases") \
+    X(VAULT_PASSES, "vault.passes", COUNT, "3", 2, 64, 0, "messaging.md 1.2", "Argon2id passes for new passphrases")        \
+    X(VAULT_PASSPHRASE_FILE, "vault.passphrase_file", STRING, "", 0, 4000, RESTART | FIXED, "experience.md 5.1", "0600 file or credential that opens the accounts at start") \
+    X(VAULT_LOCK_AFTER, "vault.lock_after", TIME, "600s", 0, 31536000000, 0, "messaging.md 1.3", "idle time after which an account with a passphrase locks; 0: never") \
+    X(LOG_LEVEL, "log.level", WORD, "info", 0, 0, 0, "experience.md 5", "least level logged|error warn info debug")          \
+    X(LOG_FORMAT, "log.format", WORD, "auto", 0, 0, RESTART, "experience.md 5", "form of log lines|auto json text")          \
+    X(LIMITS_EVENTS, "limits.events", COUNT, "200000", 1000, 10000000, 0, "experience.md 2.4", "events kept")                \
+    X(LIMITS_EVENT_AGE, "limits.event_age", TIME, "168h", 60000, 31536000000, 0, "experience.md 2.4", "age of the oldest event kept") \
+    X(LIMITS_DOOR_CONNS, "limits.door_conns", COUNT, "64", 4, 4096, RESTART, "experience.md 2.5", "clients on the unix socket at once") \
+    X(LIMITS_INBOUND, "limits.inbound", COUNT, "36", 0, 1024, RESTART, "network.md 1", "peers that dialled us")              \
+    X(LIMITS_OUTBOUND, "limits.outbound", COUNT, "8", 1, 256, RESTART, "network.md 1", "peers that we dialled")              \
+    X(LIMITS_STATIC, "limits.static", COUNT, "6", 0, 256, RESTART, "network.md 1", "static peers")
+
+enum sotto_config_key_id {
+#define SOTTO_CONFIG_ENUM(id, name, type, def, min, max, flags, row, text) SOTTO_KEY_##id,
+    SOTTO_CONFIG_MAP(SOTTO_CONFIG_ENUM)
+#undef SOTTO_CONFIG_ENUM
+    SOTTO_KEYS
+};
+
+#endif

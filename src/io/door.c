@@ -1,0 +1,593 @@
+#include "io/door_impl.h"
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKLOG 64
+#define SLICES_MAX 16u
+#define OUT_TOTAL_FACTOR 4u
+#define ACCEPT_AGAIN_MS 200u
+
+static uint64_t now_us(void) { return uv_hrtime() / 1000; }
+static void conn_close(struct sotto_door_conn *c);
+static void lines_take(struct sotto_door_conn *c);
+static void chores(uv_timer_t *timer);
+static void door_handle_closed(uv_handle_t *handle);
+
+/* ---- the life of a connection ---- */
+
+static void door_release(struct sotto_door *door)
+{
+    if (door->freed && door->handles == 0 && door->conn_count == 0) free(door);
+}
+
+void sotto_door_conn_unlink(struct sotto_door_conn *c)
+{
+    struct sotto_door *door = c->door;
+    *c->back = c->next;
+    if (c->next) c->next->back = c->back;
+    door->conn_count--;
+    door->out_total -= c->queued;
+    if (c->asked && !door->freed && door->config.closed) door->config.closed(door->config.ctx, c->id);
+    while (c->first) {
+        struct sotto_door_out *next = c->first->next;
+        free(c->first);
+        c->first = next;
+    }
+    free(c->reply);
+    sotto_buf_free(&c->in);
+    sotto_buf_free(&c->body);
+    free(c);
+    if (door->draining && !door->freed) sotto_door_kick(door);
+    door_release(door);
+}
+
+static void conn_handle_closed(uv_handle_t *handle)
+{
+    struct sotto_door_conn *c = handle->data;
+    if (c->fd >= 0 && handle == (uv_handle_t *)&c->poll) {
+        close(c->fd);
+        c->fd = -1;
+    }
+    if (--c->handles == 0) sotto_door_conn_unlink(c);
+}
+
+/* NEW and LINES; one of HTTP belongs to libwebsockets. */
+static void conn_close(struct sotto_door_conn *c)
+{
+    if (c->manner == SOTTO_DOOR_LINES) uv_close((uv_handle_t *)&c->pipe, conn_handle_closed);
+    else if (c->manner == SOTTO_DOOR_NEW && !uv_is_closing((uv_handle_t *)&c->poll)) uv_close((uv_handle_t *)&c->poll, conn_handle_closed);
+    if (c->manner == SOTTO_DOOR_LINES || c->manner == SOTTO_DOOR_NEW) {
+        c->manner = SOTTO_DOOR_GONE;
+        uv_close((uv_handle_t *)&c->timer, conn_handle_closed);
+    }
+}
+
+static void conn_deadline(uv_timer_t *timer);
+
+static void conn_rearm(struct sotto_door_conn *c)
+{
+    uint64_t at = c->read_by_us < c->write_by_us ? c->read_by_us : c->write_by_us, now = now_us();
+    if (c->manner == SOTTO_DOOR_GONE) return;
+    if (at == UINT64_MAX) uv_timer_stop(&c->timer);
+    else uv_timer_start(&c->timer, conn_deadline, at > now ? (at - now) / 1000 + 1 : 0, 0);
+}
+
+static void conn_deadline(uv_timer_t *timer)
+{
+    struct sotto_door_conn *c = timer->data;
+    uint64_t now = now_us();
+    if (now >= c->read_by_us || now >= c->write_by_us) conn_close(c);
+    else conn_rearm(c);
+}
+
+static uint64_t message_deadline(const struct sotto_door_conn *c) { return now_us() + (uint64_t)c->door->config.message_s * 1000000; }
+
+static struct sotto_door_conn *conn_find(const struct sotto_door *door, uint64_t id)
+{
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next)
+        if (c->id == id && c->manner != SOTTO_DOOR_GONE) return c;
+    return NULL;
+}
+
+void sotto_door_tell(struct sotto_door_conn *c, struct sotto_span json, bool http)
+{
+    struct sotto_door_request request = { .conn = c->id, .json = json, .http = http, .uid = c->uid };
+    c->asked = true;
+    c->pending++;
+    c->door->config.request(c->door->config.ctx, &request);
+}
+
+/* ---- lines: writing ---- */
+
+static void lines_write(struct sotto_door_conn *c);
+
+static void end_if_done(struct sotto_door_conn *c)
+{
+    if ((c->ending || (c->eof && c->pending == 0 && c->in.size == 0)) && !c->first) conn_close(c);
+}
+
+static void lines_written(uv_write_t *write, int status)
+{
+    struct sotto_door_conn *c = write->data;
+    unsigned left = c->in_write;
+    c->writing = false;
+    if (c->manner != SOTTO_DOOR_LINES) return;
+    if (status != 0) {
+        conn_close(c);
+        return;
+    }
+    for (; left > 0; left--) {
+        struct sotto_door_out *out = c->first;
+        c->first = out->next;
+        if (!c->first) c->last = &c->first;
+        c->queued -= out->size;
+        c->door->out_total -= out->size;
+        free(out);
+    }
+    c->write_by_us = c->first ? message_deadline(c) : UINT64_MAX;
+    conn_rearm(c);
+    lines_write(c);
+    if (c->manner == SOTTO_DOOR_LINES) end_if_done(c);
+    if (c->door->draining) sotto_door_kick(c->door);
+}
+
+static void lines_write(struct sotto_door_conn *c)
+{
+    uv_buf_t slices[SLICES_MAX];
+    unsigned count = 0;
+    if (c->writing || c->manner != SOTTO_DOOR_LINES) return;
+    for (struct sotto_door_out *out = c->first; out && count < SLICES_MAX; out = out->next) slices[count++] = uv_buf_init((char *)out->data, (unsigned)out->size);
+    if (count == 0) return;
+    c->write.data = c;
+    c->in_write = count;
+    c->writing = true;
+    if (uv_write(&c->write, (uv_stream_t *)&c->pipe, slices, count, lines_written) != 0) {
+        c->writing = false;
+        conn_close(c);
+    }
+}
+
+static enum sotto_err lines_add(struct sotto_door_conn *c, struct sotto_span json)
+{
+    struct sotto_door *door = c->door;
+    size_t size = json.size + 1;
+    bool fits = json.size < door->config.out_max && c->queued + size <= door->config.out_max && door->out_total + size <= OUT_TOTAL_FACTOR * door->config.out_max;
+    struct sotto_door_out *out = fits ? malloc(sizeof *out + size) : NULL;
+    if (!out) {
+        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "client-closed", "reason=%s bytes=%zu", fits ? "memory" : "reads-too-slowly", c->queued);
+        conn_close(c);
+        return fits ? SOTTO_ERR_NOMEM : SOTTO_ERR_FULL;
+    }
+    out->next = NULL;
+    out->size = size;
+    memcpy(out->data, json.data, json.size);
+    out->data[json.size] = '\n';
+    *c->last = out;
+    c->last = &out->next;
+    c->queued += size;
+    door->out_total += size;
+    if (c->write_by_us == UINT64_MAX) {
+        c->write_by_us = message_deadline(c);
+        conn_rearm(c);
+    }
+    lines_write(c);
+    return c->manner == SOTTO_DOOR_LINES ? SOTTO_OK : SOTTO_ERR_MISSING;
+}
+
+/* ---- lines: reading ---- */
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)suggested;
+    struct sotto_door_conn *c = handle->data;
+    *buf = uv_buf_init((char *)c->door->buffer, sizeof c->door->buffer);
+}
+
+static void lines_came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+    struct sotto_door_conn *c = stream->data;
+    if (size == 0) return;
+    if (size < 0 && size != UV_EOF) {
+        conn_close(c);
+        return;
+    }
+    if (size == UV_EOF) {
+        uv_read_stop(stream);
+        c->reading = false;
+        c->eof = true;
+        if (c->in.size > 0 && sotto_buf_add_u8(&c->in, '\n') != SOTTO_OK) c->in.size = 0;     /* the last line needs no end */
+        lines_take(c);
+        return;
+    }
+    if (sotto_buf_add(&c->in, buf->base, (size_t)size) != SOTTO_OK) {
+        conn_close(c);
+        return;
+    }
+    lines_take(c);
+}
+
+static void lines_read(struct sotto_door_conn *c, bool on)
+{
+    if (c->eof || c->reading == on || c->manner != SOTTO_DOOR_LINES) return;
+    if (!on) uv_read_stop((uv_stream_t *)&c->pipe);
+    else if (uv_read_start((uv_stream_t *)&c->pipe, give_buffer, lines_came) != 0) {
+        conn_close(c);
+        return;
+    }
+    c->reading = on;
+}
+
+static void lines_too_long(struct sotto_door_conn *c)
+{
+    lines_read(c, false);
+    c->ending = true;
+    c->in.size = 0;
+    c->read_by_us = UINT64_MAX;
+    sotto_log_line(c->door->config.log, SOTTO_LOG_WARN, "door", "line-too-long", NULL);
+    enum sotto_err err = c->door->config.too_long.size > 0 ? lines_add(c, c->door->config.too_long) : SOTTO_OK;
+    if (err == SOTTO_OK) end_if_done(c);
+}
+
+/* Tells the whole lines of `in`, as many as the bound on unanswered ones allows; keeps the rest. Only from loop callbacks. */
+static void lines_take(struct sotto_door_conn *c)
+{
+    struct sotto_door *door = c->door;
+    size_t from = 0;
+    bool held = false;
+    c->hungry = false;
+    while (c->manner == SOTTO_DOOR_LINES && !c->ending && !door->freed && !door->draining) {
+        size_t look = from > c->scanned ? from : c->scanned;
+        const uint8_t *end = c->in.size > look ? memchr(c->in.data + look, '\n', c->in.size - look) : NULL;
+        if (!end) break;
+        held = c->pending >= door->config.pending_max;
+        if (held) break;
+        size_t size = (size_t)(end - c->in.data) - from, next = from + size + 1;
+        while (size > 0 && c->in.data[from + size - 1] == '\r') size--;
+        if (size > door->config.message_max) {
+            lines_too_long(c);
+            return;
+        }
+        bool blank = true;
+        for (size_t i = 0; i < size && blank; i++) blank = c->in.data[from + i] == ' ' || c->in.data[from + i] == '\t';
+        if (!blank) sotto_door_tell(c, sotto_span(c->in.data + from, size), false);
+        from = next;
+    }
+    if (c->manner != SOTTO_DOOR_LINES || door->freed) return;
+    if (c->in.size > 0 && !c->ending) sotto_buf_drop(&c->in, from);
+    c->scanned = held ? 0 : c->in.size;
+    if (c->in.size == 0 && c->in.cap > 4 * SOTTO_DOOR_CHUNK) sotto_buf_free(&c->in);     /* one large message need not stay in memory */
+    if (!held && c->in.size > door->config.message_max) {
+        lines_too_long(c);
+        return;
+    }
+    bool begun = !held && c->in.size > 0;
+    if (!begun) c->read_by_us = UINT64_MAX;
+    else if (c->read_by_us == UINT64_MAX || from > 0) c->read_by_us = message_deadline(c);
+    conn_rearm(c);
+    c->hungry = held;
+    lines_read(c, !held && !c->ending && !door->draining);
+    if (c->manner == SOTTO_DOOR_LINES) end_if_done(c);
+}
+
+/* ---- the first byte ---- */
+
+static void become_lines(struct sotto_door_conn *c)
+{
+    int fd = c->fd;
+    c->fd = -1;
+    uv_pipe_init(sotto_loop_uv(c->door->config.loop), &c->pipe, 0);
+    c->pipe.data = c;
+    c->handles++;
+    c->manner = SOTTO_DOOR_LINES;
+    if (uv_pipe_open(&c->pipe, fd) != 0) {
+        close(fd);
+        conn_close(c);
+        return;
+    }
+    lines_read(c, true);
+}
+
+static void timer_closed_for_http(uv_handle_t *handle)
+{
+    struct sotto_door_conn *c = handle->data;
+    c->handles--;
+    if (c->door->freed || sotto_door_http_adopt(c) != SOTTO_OK) {
+        if (c->fd >= 0) close(c->fd);
+        sotto_door_conn_unlink(c);
+    }
+}
+
+/* The poll handle is gone, so another handle may take the descriptor. */
+static void poll_closed(uv_handle_t *handle)
+{
+    struct sotto_door_conn *c = handle->data;
+    uint8_t first = 0;
+    c->handles--;
+    if (c->manner == SOTTO_DOOR_GONE) {         /* closed meanwhile: the timer is closing too */
+        close(c->fd);
+        c->fd = -1;
+        if (c->handles == 0) sotto_door_conn_unlink(c);
+        return;
+    }
+    ssize_t n = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 1 && first >= 'A' && first <= 'Z') {
+        c->manner = SOTTO_DOOR_HTTP;
+        uv_close((uv_handle_t *)&c->timer, timer_closed_for_http);
+    } else {
+        become_lines(c);                        /* an end of file is found there too */
+    }
+}
+
+static void first_byte(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    uv_close((uv_handle_t *)poll, poll_closed);
+}
+
+static void conn_new(struct sotto_door *door, int fd, uint32_t uid)
+{
+    struct sotto_door_conn *c = calloc(1, sizeof *c);
+    uv_loop_t *uv = sotto_loop_uv(door->config.loop);
+    if (!c || uv_poll_init(uv, &c->poll, fd) != 0) {
+        free(c);
+        close(fd);
+        return;
+    }
+    uv_timer_init(uv, &c->timer);
+    c->poll.data = c->timer.data = c;
+    c->handles = 2;
+    c->door = door;
+    c->id = door->next_id++;
+    c->uid = uid;
+    c->fd = fd;
+    c->read_by_us = c->write_by_us = UINT64_MAX;
+    c->in = sotto_buf_make(door->config.message_max + 2 * SOTTO_DOOR_CHUNK);
+    c->body = sotto_buf_make(door->config.message_max);
+    c->last = &c->first;
+    c->next = door->conns;
+    c->back = &door->conns;
+    if (c->next) c->next->back = &c->next;
+    door->conns = c;
+    door->conn_count++;
+    uv_poll_start(&c->poll, UV_READABLE, first_byte);
+}
+
+/* Room for one more: the oldest of those that never said anything gives way. */
+static bool make_room(struct sotto_door *door)
+{
+    struct sotto_door_conn *silent = NULL;
+    unsigned open = 0;
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next) {
+        open += c->manner != SOTTO_DOOR_GONE;
+        if (c->manner == SOTTO_DOOR_NEW && !uv_is_closing((uv_handle_t *)&c->poll)) silent = c;      /* the list has the newest first */
+    }
+    if (open < door->config.conns_max) return true;
+    if (silent) conn_close(silent);
+    return silent != NULL;
+}
+
+static void knocked(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct sotto_door *door = poll->data;
+    int fd = accept4(door->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {     /* else gone again */
+            uv_poll_stop(poll);                 /* or it would wake us for ever */
+            uv_timer_start(&door->kick, chores, ACCEPT_AGAIN_MS, 0);
+        }
+        return;
+    }
+    struct ucred who;
+    socklen_t size = sizeof who;
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
+    if (!known || (who.uid != geteuid() && who.uid != 0)) {
+        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "refused", "reason=other-user");
+        close(fd);
+    } else if (!make_room(door)) {
+        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "refused", "reason=too-many");
+        close(fd);
+    } else {
+        conn_new(door, fd, who.uid);
+    }
+}
+
+/* ---- chores: what must not happen inside a call of the owner ---- */
+
+static void chores(uv_timer_t *timer)
+{
+    struct sotto_door *door = timer->data;
+    if (door->freed) {
+        sotto_door_http_stop(door);
+        uv_close((uv_handle_t *)timer, door_handle_closed);
+        return;
+    }
+    if (door->listening && !uv_is_active((uv_handle_t *)&door->listener)) uv_poll_start(&door->listener, UV_READABLE, knocked);
+    for (struct sotto_door_conn *c = door->conns, *next; c && !door->freed; c = next) {
+        next = c->next;                         /* nobody is unlinked inside a callback of the owner: handles close later */
+        if (c->manner != SOTTO_DOOR_LINES) continue;
+        if (c->hungry && c->pending < door->config.pending_max) lines_take(c);
+        else end_if_done(c);
+    }
+    if (door->draining && door->idle && !door->freed) {
+        bool waiting = false;
+        for (struct sotto_door_conn *c = door->conns; c; c = c->next) waiting |= c->manner != SOTTO_DOOR_GONE && c->queued > 0;
+        if (waiting) return;
+        void (*idle)(void *ctx) = door->idle;
+        door->idle = NULL;
+        idle(door->idle_ctx);
+    }
+}
+
+void sotto_door_kick(struct sotto_door *door)
+{
+    if (!uv_is_closing((uv_handle_t *)&door->kick)) uv_timer_start(&door->kick, chores, 0, 0);
+}
+
+/* ---- opening and closing ---- */
+
+static enum sotto_err check_folder(const char *path)
+{
+    char folder[SOTTO_PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash) {
+        size_t size = slash == path ? 1 : (size_t)(slash - path);
+        memcpy(folder, path, size);             /* at most 107 */
+        folder[size] = 0;
+    }
+    struct stat st;
+    if (stat(folder, &st) != 0) return sotto_dir_make(folder);
+    if (!S_ISDIR(st.st_mode)) return SOTTO_ERR_IO;
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != geteuid() && st.st_uid != 0)) return SOTTO_ERR_MODE;      /* others could put their socket there */
+    return SOTTO_OK;
+}
+
+static enum sotto_err remove_stale(const struct sockaddr_un *at)
+{
+    struct stat st;
+    if (lstat(at->sun_path, &st) != 0) return errno == ENOENT ? SOTTO_OK : SOTTO_ERR_IO;
+    if (!S_ISSOCK(st.st_mode)) return SOTTO_ERR_IO;                       /* somebody's file: not ours to remove */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return SOTTO_ERR_IO;
+    int e = connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 ? 0 : errno;
+    close(fd);
+    if (e != ECONNREFUSED && e != ENOENT) return e == 0 || e == EAGAIN || e == EINPROGRESS ? SOTTO_ERR_IN_USE : SOTTO_ERR_IO;
+    return unlink(at->sun_path) == 0 || errno == ENOENT ? SOTTO_OK : SOTTO_ERR_IO;
+}
+
+static enum sotto_err bind_socket(int *out, struct sotto_door *door)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    memcpy(at.sun_path, door->path, sizeof at.sun_path);
+    SOTTO_TRY(check_folder(door->path));
+    SOTTO_TRY(remove_stale(&at));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return SOTTO_ERR_IO;
+    struct stat st;
+    /* The mode of the unbound socket becomes that of its file: never open for others, not even for a moment. */
+    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || chmod(door->path, 0600) != 0 || listen(fd, BACKLOG) != 0 ||
+        stat(door->path, &st) != 0) {
+        int e = errno;
+        close(fd);
+        return e == EADDRINUSE ? SOTTO_ERR_IN_USE : e == ENOSPC ? SOTTO_ERR_DISK_FULL : SOTTO_ERR_IO;
+    }
+    door->dev = st.st_dev;
+    door->inode = st.st_ino;
+    *out = fd;
+    return SOTTO_OK;
+}
+
+static void door_handle_closed(uv_handle_t *handle)
+{
+    struct sotto_door *door = handle->data;
+    if (handle == (uv_handle_t *)&door->listener) close(door->listen_fd);
+    door->handles--;
+    door_release(door);
+}
+
+enum sotto_err sotto_door_open(struct sotto_door **out, const struct sotto_door_config *config)
+{
+    size_t size = strlen(config->path);
+    if (size == 0 || size >= sizeof((struct sotto_door *)0)->path) return SOTTO_ERR_RANGE;
+    struct sotto_door *door = calloc(1, sizeof *door);
+    if (!door) return SOTTO_ERR_NOMEM;
+    door->config = *config;
+    memcpy(door->path, config->path, size + 1);
+    door->config.path = door->path;
+    struct sotto_door_config *c = &door->config;
+    if (!c->message_max) c->message_max = SOTTO_DOOR_MESSAGE_MAX;
+    if (!c->out_max) c->out_max = SOTTO_DOOR_OUT_MAX;
+    if (!c->conns_max) c->conns_max = SOTTO_DOOR_CONNS_MAX;
+    if (!c->pending_max) c->pending_max = SOTTO_DOOR_PENDING_MAX;
+    if (!c->message_s) c->message_s = SOTTO_DOOR_MESSAGE_S;
+    if (!c->idle_s) c->idle_s = SOTTO_DOOR_IDLE_S;
+    door->next_id = 1;
+    uv_loop_t *uv = sotto_loop_uv(config->loop);
+    enum sotto_err err = bind_socket(&door->listen_fd, door);
+    if (err == SOTTO_OK && uv_poll_init(uv, &door->listener, door->listen_fd) != 0) {
+        close(door->listen_fd);
+        unlink(door->path);
+        err = SOTTO_ERR_IO;
+    }
+    if (err != SOTTO_OK) {
+        free(door);
+        return err;
+    }
+    uv_timer_init(uv, &door->kick);
+    door->listener.data = door->kick.data = door;
+    door->handles = 2;
+    door->listening = true;
+    uv_poll_start(&door->listener, UV_READABLE, knocked);
+    *out = door;
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_door_reply(struct sotto_door *door, uint64_t id, struct sotto_span json)
+{
+    struct sotto_door_conn *c = conn_find(door, id);
+    if (!c) return SOTTO_ERR_MISSING;
+    if (c->pending == 0) return SOTTO_ERR_STATE;
+    c->pending--;
+    if (c->manner == SOTTO_DOOR_HTTP) return sotto_door_http_reply(c, json);
+    if (c->hungry || c->eof) sotto_door_kick(door);
+    return json.size > 0 ? lines_add(c, json) : SOTTO_OK;
+}
+
+enum sotto_err sotto_door_push(struct sotto_door *door, uint64_t id, struct sotto_span json)
+{
+    struct sotto_door_conn *c = conn_find(door, id);
+    if (!c) return SOTTO_ERR_MISSING;
+    return c->manner == SOTTO_DOOR_LINES ? lines_add(c, json) : SOTTO_ERR_STATE;
+}
+
+size_t sotto_door_backlog(const struct sotto_door *door, uint64_t id)
+{
+    struct sotto_door_conn *c = conn_find(door, id);
+    return c ? c->queued : 0;
+}
+
+unsigned sotto_door_conns(const struct sotto_door *door)
+{
+    unsigned open = 0;
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next) open += c->manner != SOTTO_DOOR_GONE;
+    return open;
+}
+
+static void stop_listening(struct sotto_door *door)
+{
+    struct stat st;
+    if (!door->listening) return;
+    door->listening = false;
+    if (lstat(door->path, &st) == 0 && st.st_dev == door->dev && st.st_ino == door->inode) unlink(door->path);     /* a later node's socket stays */
+    uv_close((uv_handle_t *)&door->listener, door_handle_closed);
+}
+
+void sotto_door_drain(struct sotto_door *door, void (*idle)(void *ctx), void *ctx)
+{
+    door->draining = true;
+    door->idle = idle;
+    door->idle_ctx = ctx;
+    stop_listening(door);
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next) {
+        if (c->manner == SOTTO_DOOR_NEW) conn_close(c);
+        else lines_read(c, false);
+    }
+    sotto_door_kick(door);
+}
+
+void sotto_door_free(struct sotto_door *door)
+{
+    if (!door) return;
+    door->freed = true;
+    stop_listening(door);
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next) conn_close(c);
+    sotto_door_kick(door);                      /* ends libwebsockets, in a turn of its own, and closes the timer */
+}

@@ -1,0 +1,244 @@
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static enum sotto_err from_errno(int e)
+{
+    if (e == ENOSPC || e == EDQUOT || e == EFBIG) return SOTTO_ERR_DISK_FULL;
+    if (e == ENOENT) return SOTTO_ERR_MISSING;
+    if (e == EEXIST) return SOTTO_ERR_EXISTS;
+    if (e == ENOMEM) return SOTTO_ERR_NOMEM;
+    return SOTTO_ERR_IO;
+}
+
+enum sotto_err sotto_path_join(char out[SOTTO_PATH_MAX], const char *dir, const char *name)
+{
+    size_t dir_size = strlen(dir), name_size = strlen(name);
+    bool slash = dir_size > 0 && dir[dir_size - 1] != '/';
+    if (dir_size + slash + name_size >= SOTTO_PATH_MAX) return SOTTO_ERR_RANGE;
+    memmove(out, dir, dir_size);
+    if (slash) out[dir_size] = '/';
+    memcpy(out + dir_size + slash, name, name_size + 1);
+    return SOTTO_OK;
+}
+
+static enum sotto_err write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return from_errno(errno);
+        data += n;
+        size -= (size_t)n;
+    }
+    return SOTTO_OK;
+}
+
+/* The folder that holds path, so that a rename in it can be made durable. */
+static enum sotto_err sync_folder(const char *path)
+{
+    char folder[SOTTO_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) : 0;
+    if (!slash) strcpy(folder, ".");
+    else if (size == 0) strcpy(folder, "/");
+    else {
+        if (size >= sizeof folder) return SOTTO_ERR_RANGE;
+        memcpy(folder, path, size);
+        folder[size] = 0;
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return SOTTO_ERR_IO;
+    int e = fsync(fd);
+    close(fd);
+    return e == 0 ? SOTTO_OK : SOTTO_ERR_IO;
+}
+
+static enum sotto_err write_new(const char *path, struct sotto_span content)
+{
+    if (unlink(path) != 0 && errno != ENOENT) return SOTTO_ERR_IO;     /* left by a process that died in the middle */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return errno == ENOENT ? SOTTO_ERR_IO : from_errno(errno);
+    enum sotto_err err = write_all(fd, content.data, content.size);
+    if (err == SOTTO_OK && (fchmod(fd, 0600) != 0 || fsync(fd) != 0)) err = from_errno(errno);
+    if (close(fd) != 0 && err == SOTTO_OK) err = from_errno(errno);
+    if (err != SOTTO_OK) unlink(path);
+    return err;
+}
+
+static enum sotto_err place(const char *path, struct sotto_span content, bool over)
+{
+    char temp[SOTTO_PATH_MAX];
+    int n = snprintf(temp, sizeof temp, "%s.new", path);
+    if (n < 0 || (size_t)n >= sizeof temp) return SOTTO_ERR_RANGE;
+    SOTTO_TRY(write_new(temp, content));
+    if (over) {
+        if (rename(temp, path) != 0) {
+            int e = errno;
+            unlink(temp);
+            return e == ENOSPC || e == EDQUOT ? SOTTO_ERR_DISK_FULL : SOTTO_ERR_IO;
+        }
+    } else {
+        int linked = link(temp, path);                                 /* unlike rename it never replaces */
+        int e = errno;
+        unlink(temp);
+        if (linked != 0) return e == EEXIST ? SOTTO_ERR_EXISTS : e == ENOSPC ? SOTTO_ERR_DISK_FULL : SOTTO_ERR_IO;
+    }
+    return sync_folder(path);
+}
+
+enum sotto_err sotto_file_replace(const char *path, struct sotto_span content) { return place(path, content, true); }
+enum sotto_err sotto_file_create(const char *path, struct sotto_span content) { return place(path, content, false); }
+
+enum sotto_err sotto_file_read(struct sotto_buf *out, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? SOTTO_ERR_MISSING : from_errno(errno);
+    size_t before = out->size;
+    uint8_t part[16384];
+    enum sotto_err err = SOTTO_OK;
+    for (;;) {
+        ssize_t n = read(fd, part, sizeof part);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) err = SOTTO_ERR_IO;
+        if (n <= 0) break;
+        err = sotto_buf_add(out, part, (size_t)n);
+        if (err != SOTTO_OK) break;
+    }
+    explicit_bzero(part, sizeof part);                                 /* it may have been a passphrase file */
+    close(fd);
+    if (err != SOTTO_OK && out->size > before) {
+        explicit_bzero(out->data + before, out->size - before);
+        out->size = before;
+    }
+    return err;
+}
+
+enum sotto_err sotto_file_private(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) return errno == ENOENT || errno == ENOTDIR ? SOTTO_ERR_MISSING : SOTTO_ERR_IO;
+    if (!S_ISREG(st.st_mode)) return SOTTO_ERR_IO;
+    if (st.st_mode & (S_IRWXG | S_IRWXO)) return SOTTO_ERR_MODE;
+    if (st.st_uid != geteuid() && st.st_uid != 0) return SOTTO_ERR_MODE;
+    return SOTTO_OK;
+}
+
+bool sotto_file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+enum sotto_err sotto_file_remove(const char *path)
+{
+    if (unlink(path) == 0) return sync_folder(path);
+    return errno == ENOENT || errno == ENOTDIR ? SOTTO_OK : SOTTO_ERR_IO;
+}
+
+enum sotto_err sotto_file_shred(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return errno == ENOENT ? SOTTO_OK : SOTTO_ERR_IO;
+    struct stat st;
+    enum sotto_err err = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? SOTTO_OK : SOTTO_ERR_IO;
+    static const uint8_t zeros[4096];
+    for (off_t left = err == SOTTO_OK ? st.st_size : 0; left > 0 && err == SOTTO_OK; left -= (off_t)sizeof zeros)
+        err = write_all(fd, zeros, left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros);
+    if (err == SOTTO_OK && fsync(fd) != 0) err = SOTTO_ERR_IO;
+    close(fd);
+    SOTTO_TRY(err);
+    return sotto_file_remove(path);
+}
+
+enum sotto_err sotto_dir_make(const char *path)
+{
+    char at[SOTTO_PATH_MAX];
+    size_t size = strlen(path);
+    if (size == 0 || size >= sizeof at) return SOTTO_ERR_RANGE;
+    memcpy(at, path, size + 1);
+    for (char *p = at + 1; *p; p++) {                                  /* parents: made when missing, else left as they are */
+        if (*p != '/') continue;
+        *p = 0;
+        if (mkdir(at, 0700) != 0 && errno != EEXIST) {
+            int e = errno;
+            struct stat parent;
+            if (stat(at, &parent) != 0 || !S_ISDIR(parent.st_mode))    /* EROFS, EACCES on a folder that is there are harmless */
+                return e == ENOTDIR ? SOTTO_ERR_MODE : e == ENOENT ? SOTTO_ERR_IO : from_errno(e);
+        }
+        *p = '/';
+    }
+    struct stat st;
+    if (mkdir(path, 0700) == 0) {
+        if (stat(path, &st) == 0 && (st.st_mode & 0777) != 0700 && chmod(path, 0700) != 0) return SOTTO_ERR_IO;    /* a strange umask */
+        return sync_folder(path);
+    }
+    if (errno != EEXIST) return errno == ENOTDIR ? SOTTO_ERR_MODE : errno == ENOENT ? SOTTO_ERR_IO : from_errno(errno);
+    if (stat(path, &st) != 0) return SOTTO_ERR_IO;
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return SOTTO_ERR_MODE;
+    if ((st.st_mode & (S_IRWXG | S_IRWXO)) && chmod(path, 0700) != 0) return SOTTO_ERR_MODE;
+    return SOTTO_OK;
+}
+
+/* ---- one process per data directory ---- */
+
+struct sotto_dir_lock { int fd; };
+
+enum sotto_err sotto_dir_lock_take(struct sotto_dir_lock **out, int *other, const char *dir)
+{
+    char path[SOTTO_PATH_MAX];
+    SOTTO_TRY(sotto_path_join(path, dir, "lock"));
+    struct sotto_dir_lock *lock = calloc(1, sizeof *lock);
+    if (!lock) return SOTTO_ERR_NOMEM;
+    lock->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);     /* never removed: a removed file could be locked twice */
+    if (lock->fd < 0) {
+        enum sotto_err err = errno == ENOSPC ? SOTTO_ERR_DISK_FULL : SOTTO_ERR_IO;
+        free(lock);
+        return err;
+    }
+    char text[24] = "";
+    if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+        enum sotto_err err = errno == EWOULDBLOCK ? SOTTO_ERR_IN_USE : SOTTO_ERR_IO;
+        if (err == SOTTO_ERR_IN_USE && other) {
+            ssize_t n = pread(lock->fd, text, sizeof text - 1, 0);
+            long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+            *other = pid > 0 && pid <= INT_MAX ? (int)pid : 0;
+        }
+        close(lock->fd);
+        free(lock);
+        return err;
+    }
+    int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)size, 0) != size) {     /* the lock holds without the number */
+        if (errno == ENOSPC || errno == EDQUOT) {
+            sotto_dir_lock_free(lock);
+            return SOTTO_ERR_DISK_FULL;
+        }
+    }
+    *out = lock;
+    return SOTTO_OK;
+}
+
+void sotto_dir_lock_free(struct sotto_dir_lock *lock)
+{
+    if (!lock) return;
+    if (ftruncate(lock->fd, 0) != 0) { /* the number of a dead process only; the lock itself goes with the descriptor */ }
+    close(lock->fd);
+    free(lock);
+}
+
+enum sotto_err sotto_disk_free(uint64_t *out, const char *path)
+{
+    struct statvfs fs;
+    if (statvfs(path, &fs) != 0) return SOTTO_ERR_IO;
+    *out = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return SOTTO_OK;
+}
