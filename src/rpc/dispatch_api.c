@@ -1,0 +1,2 @@
+/* The generated dispatch, compiled in this room. */
+#include "api.c"
