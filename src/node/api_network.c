@@ -1,0 +1,279 @@
+/* network, peer, envelope and relay methods. */
+#include "node/impl.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static json_t *peer_json(const struct sotto_peer_info *p, struct sotto_now now)
+{
+    char name[16], enode[256];
+    struct sotto_enode e = { .addr = p->addr };
+    memcpy(e.key, p->key, sizeof e.key);
+    snprintf(name, sizeof name, "p%u", p->peer);
+    json_t *o = json_object();
+    json_object_set_new(o, "peer", p->peer ? json_string(name) : json_null());
+    if (sotto_all_zero(p->key, sizeof p->key)) json_object_set_new(o, "enode", json_null());       /* keys not yet proven */
+    else {
+        sotto_enode_text(enode, &e);
+        json_object_set_new(o, "enode", json_string(enode));
+    }
+    json_object_set_new(o, "inbound", json_boolean(p->inbound));
+    json_object_set_new(o, "static", json_boolean(p->is_static));
+    json_object_set_new(o, "state", json_string(p->state));
+    json_object_set_new(o, "client", json_string(p->client));
+    json_object_set_new(o, "sinceMs", json_integer(p->since_us ? (json_int_t)(now.wall_ms - (now.mono_us - p->since_us) / 1000) : 0));
+    json_object_set_new(o, "bytesIn", json_integer((json_int_t)p->bytes_in));
+    json_object_set_new(o, "bytesOut", json_integer((json_int_t)p->bytes_out));
+    json_object_set_new(o, "score", json_integer(p->score));
+    return o;
+}
+
+static void network_peers(void *ctx, struct sotto_call *call, const struct sotto_network_peers_params *p)
+{
+    struct sotto_node *n = ctx;
+    struct sotto_now now = sotto_io_now();
+    struct sotto_peer_info info;
+    json_t *items = json_array();
+    unsigned i = p->after ? (unsigned)strtoul(p->after, NULL, 10) : 0;
+    bool more = false;
+    for (; sotto_host_peer_at(sotto_net_host(n->net), i, &info); i++) {
+        if (json_array_size(items) == p->limit) {
+            more = true;
+            break;
+        }
+        json_array_append_new(items, peer_json(&info, now));
+    }
+    json_t *o = json_pack("{s:o}", "items", items);
+    char next[16];
+    snprintf(next, sizeof next, "%u", i);
+    if (more) json_object_set_new(o, "next", json_string(next));
+    sotto_call_result(call, o);
+}
+
+/* Static peers that were added stay after a restart: they are kept in the store, beside network.static of the configuration. */
+static enum sotto_err added_save(struct sotto_node *n, const uint8_t key[64], const char *enode)
+{
+    char name[SOTTO_STORE_KEY_MAX], hex[41];
+    sotto_hex(hex, key, 20);
+    snprintf(name, sizeof name, "peer.%s", hex);
+    if (enode) return sotto_store_meta_put(n->store, name, sotto_span_str(enode));
+    return sotto_store_meta_delete(n->store, name);
+}
+
+/* The list itself is one meta value: the names, each 40 digits. */
+static enum sotto_err added_list(struct sotto_node *n, struct sotto_buf *out)
+{
+    enum sotto_err err = sotto_store_meta_get(n->store, out, "peers");
+    return err == SOTTO_ERR_MISSING ? SOTTO_OK : err;
+}
+
+static enum sotto_err added_change(struct sotto_node *n, const uint8_t key[64], const char *enode)
+{
+    char hex[41];
+    struct sotto_buf list = sotto_buf_make(SOTTO_STORE_VALUE_MAX), fresh = sotto_buf_make(SOTTO_STORE_VALUE_MAX);
+    sotto_hex(hex, key, 20);
+    enum sotto_err err = added_list(n, &list);
+    for (size_t i = 0; err == SOTTO_OK && i + 40 <= list.size; i += 40)
+        if (memcmp(list.data + i, hex, 40) != 0) err = sotto_buf_add(&fresh, list.data + i, 40);
+    if (err == SOTTO_OK && enode) err = sotto_buf_add(&fresh, hex, 40);
+    if (err == SOTTO_OK) err = sotto_store_meta_put(n->store, "peers", sotto_buf_span(&fresh));
+    if (err == SOTTO_OK) err = added_save(n, key, enode);
+    sotto_buf_free(&list);
+    sotto_buf_free(&fresh);
+    return err;
+}
+
+void sotto_peers_added(struct sotto_node *n)
+{
+    struct sotto_buf list = sotto_buf_make(SOTTO_STORE_VALUE_MAX);
+    if (added_list(n, &list) == SOTTO_OK)
+        for (size_t i = 0; i + 40 <= list.size; i += 40) {
+            char name[SOTTO_STORE_KEY_MAX];
+            struct sotto_buf enode = sotto_buf_make(512);
+            struct sotto_enode e;
+            snprintf(name, sizeof name, "peer.%.40s", (const char *)list.data + i);
+            if (sotto_store_meta_get(n->store, &enode, name) == SOTTO_OK && sotto_enode_parse(&e, sotto_buf_span(&enode)) == SOTTO_OK)
+                (void)!sotto_host_add(sotto_net_host(n->net), &e, sotto_io_now(), &n->outq);       /* twice, or full: the configuration's come first */
+            sotto_buf_free(&enode);
+        }
+    sotto_buf_free(&list);
+}
+
+static bool find_peer(struct sotto_node *n, const char *text, struct sotto_peer_info *out)
+{
+    struct sotto_enode e;
+    bool by_key = sotto_enode_parse(&e, sotto_span_str(text)) == SOTTO_OK;
+    for (unsigned i = 0; sotto_host_peer_at(sotto_net_host(n->net), i, out); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%u", out->peer);
+        if (by_key ? memcmp(out->key, e.key, 64) == 0 : out->peer && strcmp(name, text) == 0) return true;
+    }
+    if (by_key) {
+        *out = (struct sotto_peer_info){ .addr = e.addr, .state = "unknown" };
+        memcpy(out->key, e.key, 64);
+    }
+    return false;
+}
+
+static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer_add_params *p)
+{
+    struct sotto_node *n = ctx;
+    struct sotto_enode e;
+    struct sotto_peer_info info;
+    if (sotto_enode_parse(&e, sotto_span_str(p->address)) != SOTTO_OK) {
+        sotto_call_error(call, 2008, NULL);
+        return;
+    }
+    if (n->local && !sotto_addr_loopback(&e.addr)) {
+        sotto_call_error(call, 2004, "why", "network.local keeps this node on this machine", NULL);
+        return;
+    }
+    enum sotto_err err = sotto_host_add(sotto_net_host(n->net), &e, sotto_io_now(), &n->outq);
+    if (err == SOTTO_ERR_STATE) sotto_call_error(call, 2004, "why", "it is this node itself", NULL);
+    else if (err == SOTTO_ERR_FULL) sotto_call_error(call, 2004, "why", "there is no place for one more (limits.static)", NULL);
+    else if (err != SOTTO_OK && err != SOTTO_ERR_EXISTS) sotto_api_fail(call, err);
+    else {
+        char enode[256];
+        sotto_enode_text(enode, &e);
+        err = added_change(n, e.key, enode);
+        if (err != SOTTO_OK) {
+            sotto_api_fail(call, err);
+            return;
+        }
+        if (!find_peer(n, p->address, &info)) {
+            info = (struct sotto_peer_info){ .addr = e.addr, .is_static = true, .state = "dialing" };
+            memcpy(info.key, e.key, 64);
+        }
+        sotto_call_result(call, peer_json(&info, sotto_io_now()));
+    }
+}
+
+static void peer_remove(void *ctx, struct sotto_call *call, const struct sotto_peer_remove_params *p)
+{
+    struct sotto_node *n = ctx;
+    struct sotto_peer_info info;
+    if (!find_peer(n, p->peer, &info)) {
+        sotto_call_error(call, 1002, "thing", "peer", "value", p->peer, NULL);
+        return;
+    }
+    json_t *was = peer_json(&info, sotto_io_now());
+    enum sotto_err err = sotto_host_remove(sotto_net_host(n->net), info.key, sotto_io_now(), &n->outq);
+    if (err == SOTTO_ERR_MISSING) err = SOTTO_OK;         /* dialled us: it is gone, or goes with the next disconnect */
+    if (err == SOTTO_OK) err = added_change(n, info.key, NULL);
+    if (err == SOTTO_OK && info.peer) sotto_host_disconnect(sotto_net_host(n->net), info.peer, SOTTO_REASON_REQUESTED, sotto_io_now(), &n->outq);
+    if (err == SOTTO_OK) sotto_call_result(call, was);
+    else {
+        json_decref(was);
+        sotto_api_fail(call, err);
+    }
+}
+
+static void peer_ban(void *ctx, struct sotto_call *call, const struct sotto_peer_ban_params *p)
+{
+    struct sotto_node *n = ctx;
+    struct sotto_peer_info info;
+    struct sotto_enode e;
+    if (!find_peer(n, p->peer, &info) && sotto_enode_parse(&e, sotto_span_str(p->peer)) != SOTTO_OK) {
+        sotto_call_error(call, 1002, "thing", "peer", "value", p->peer, NULL);
+        return;
+    }
+    json_t *was = peer_json(&info, sotto_io_now());
+    enum sotto_err err = sotto_host_ban(sotto_net_host(n->net), info.key, p->ms * 1000, sotto_io_now(), &n->outq);
+    if (err == SOTTO_ERR_STATE) {
+        json_decref(was);
+        sotto_call_error(call, 1009, "thing", "the peer", "state", "static: it is never banned; remove it first", NULL);
+    } else if (err != SOTTO_OK) {
+        json_decref(was);
+        sotto_api_fail(call, err);
+    } else {
+        sotto_call_result(call, was);
+    }
+}
+
+/* ---- the pool ---- */
+
+static json_t *envelope_json(const struct sotto_pool_entry *e)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "hash", sotto_json_hex(e->hash, 32));
+    json_object_set_new(o, "size", json_integer(e->size));
+    json_object_set_new(o, "work", json_real(e->rating));
+    json_object_set_new(o, "ttl", json_integer(e->ttl));
+    json_object_set_new(o, "expiryMs", json_integer((json_int_t)e->expiry * 1000));
+    json_object_set_new(o, "topic", sotto_json_hex(e->topic, 4));
+    return o;
+}
+
+struct walk { json_t *items; uint64_t skip, at; size_t limit; bool more; };
+static bool walk_one(void *ctx, const struct sotto_pool_entry *e)
+{
+    struct walk *w = ctx;
+    if (w->at++ < w->skip) return true;
+    if (json_array_size(w->items) == w->limit) {
+        w->more = true;
+        w->at--;
+        return false;
+    }
+    json_array_append_new(w->items, envelope_json(e));
+    return true;
+}
+
+static void envelope_list(void *ctx, struct sotto_call *call, const struct sotto_envelope_list_params *p)
+{
+    struct sotto_node *n = ctx;
+    struct walk w = { .items = json_array(), .skip = p->after ? strtoull(p->after, NULL, 10) : 0, .limit = p->limit };
+    sotto_pool_each(sotto_net_pool(n->net), walk_one, &w);
+    json_t *o = json_pack("{s:o}", "items", w.items);
+    char next[24];
+    snprintf(next, sizeof next, "%" PRIu64, w.at);
+    if (w.more) json_object_set_new(o, "next", json_string(next));
+    sotto_call_result(call, o);
+}
+
+static void envelope_get(void *ctx, struct sotto_call *call, const struct sotto_envelope_get_params *p)
+{
+    struct sotto_node *n = ctx;
+    const struct sotto_pool_entry *e = sotto_pool_find(sotto_net_pool(n->net), p->hash);
+    if (e) sotto_call_result(call, envelope_json(e));
+    else sotto_call_error(call, 1002, "thing", "envelope", NULL);
+}
+
+static void relay_stats(void *ctx, struct sotto_call *call, const struct sotto_relay_stats_params *p)
+{
+    struct sotto_node *n = ctx;
+    struct sotto_net_stats s;
+    (void)p;
+    sotto_net_stats(n->net, &s);
+    json_t *e = json_object();
+    json_object_set_new(e, "accepted", json_integer((json_int_t)s.accepted));
+    json_object_set_new(e, "lowWork", json_integer((json_int_t)s.low_work));
+    json_object_set_new(e, "expired", json_integer((json_int_t)s.expired));
+    json_object_set_new(e, "future", json_integer((json_int_t)s.future));
+    json_object_set_new(e, "bloom", json_integer((json_int_t)s.bloom));
+    json_object_set_new(e, "duplicate", json_integer((json_int_t)s.duplicate));
+    json_object_set_new(e, "evicted", json_integer((json_int_t)s.evicted));
+    json_object_set_new(e, "quota", json_integer((json_int_t)s.quota));
+    json_object_set_new(e, "malformed", json_integer((json_int_t)s.malformed));
+    json_t *o = json_object();
+    json_object_set_new(o, "envelopes", e);
+    json_object_set_new(o, "forwarded", json_integer((json_int_t)s.forwarded));
+    json_object_set_new(o, "emitted", json_integer((json_int_t)s.emitted));
+    json_object_set_new(o, "waiting", json_integer((json_int_t)(sotto_net_outbox(n->net) + n->backlog_count)));
+    json_object_set_new(o, "poolCount", json_integer((json_int_t)s.pool_count));
+    json_object_set_new(o, "poolBytes", json_integer((json_int_t)s.pool_bytes));
+    sotto_call_result(call, o);
+}
+
+void sotto_api_network_fill(struct sotto_api *api)
+{
+    api->network_peers = network_peers;
+    api->peer_add = peer_add;
+    api->peer_remove = peer_remove;
+    api->peer_ban = peer_ban;
+    api->envelope_list = envelope_list;
+    api->envelope_get = envelope_get;
+    api->relay_stats = relay_stats;
+}

@@ -1,0 +1,212 @@
+/* Inside of the node: the one struct that its files share. Not for other rooms. */
+#ifndef SOTTO_NODE_IMPL_H
+#define SOTTO_NODE_IMPL_H
+
+#include "crypto/rng.h"
+#include "io/config.h"
+#include "io/door.h"
+#include "io/file.h"
+#include "io/log.h"
+#include "io/loop.h"
+#include "io/store.h"
+#include "io/tcp.h"
+#include "io/worker.h"
+#include "node/history.h"
+#include "node/keys.h"
+#include "node/node.h"
+#include "node/render.h"
+#include "relay/net.h"
+#include "rpc/rpc.h"
+
+#include "api.h"
+
+#define SOTTO_ACCOUNTS_MAX 16u            /* a node is a person's or a family's; each open one costs its keys and tables */
+#define SOTTO_BACKLOG_MAX 4096u           /* cells waiting for a place in the outbox; full = QUEUE_FULL for people */
+#define SOTTO_TASKS_MAX 256u              /* jobs kept, done ones included; the oldest done one makes room */
+#define SOTTO_WAITERS_MAX 256u            /* pending event list and job wait calls */
+#define SOTTO_CHATS_MAX 4096u
+
+struct sotto_node_account {
+    uint32_t number;                      /* > 0: its rows in the store */
+    struct sotto_id id;
+    uint64_t created_ms;
+    bool opening;                         /* a worker is about to open its vault */
+    unsigned busy;                        /* workers that hold this account */
+    bool broken;                          /* a stored row does not decode: stays locked, nothing is dropped */
+    bool stalled;                         /* a commit failed: loaded again as soon as the disk takes writes */
+    struct sotto_keys *keys;              /* guarded; NULL = locked */
+    struct sotto_messenger *messenger;    /* NULL = locked */
+    struct sotto_buf cert;
+    char name[65];
+    uint64_t backup_ms, day_key_ms;
+    uint64_t used_us;                     /* last call of a person: idle lock */
+    uint64_t fails, fail_until_us;        /* wrong passphrases in a row: the next try waits */
+    struct sotto_acts acts;               /* of the running change, not yet applied */
+    bool dirty;                           /* changed in this transaction: reload if it fails */
+    bool probe;                           /* new tags: replay the pool after the commit */
+};
+
+struct sotto_deferred { struct sotto_node_account *account; struct sotto_act act; };
+struct sotto_backlog { uint64_t id; uint8_t sealed[SOTTO_SEALED_SIZE]; };
+
+enum sotto_task_state { SOTTO_TASK_QUEUED, SOTTO_TASK_RUNNING, SOTTO_TASK_DONE, SOTTO_TASK_FAILED, SOTTO_TASK_CANCELLED };
+struct sotto_task {
+    uint64_t id;
+    char method[40];
+    enum sotto_task_state state;
+    char step[64];
+    uint64_t done, total, started_ms, ended_ms;
+    json_t *result;                       /* of a done one */
+    int code;                             /* of a failed one, with the error object */
+    json_t *error;
+    struct sotto_job *job;                /* on the worker; NULL otherwise */
+};
+
+struct sotto_node {
+    const struct sotto_config_input *input;
+    struct sotto_config *config;
+    struct sotto_log *log;
+    struct sotto_loop *loop;
+    struct sotto_workers *workers;
+    struct sotto_dir_lock *lock;
+    struct sotto_store *store;
+    struct sotto_door *door;
+    struct sotto_rpc *rpc;
+    struct sotto_api api;
+    struct sotto_io_net *io_net;
+    struct sotto_net *net;
+    struct sotto_chacha_rng rng;
+    struct sotto_timer *net_timer, *chat_timer, *house_timer;
+    struct sotto_outq outq;
+    bool flushing;                        /* the network's wishes are being performed: do not start again */
+
+    char data_dir[SOTTO_PATH_MAX], socket_path[108], vault_dir[SOTTO_PATH_MAX];
+    struct sotto_enode self;              /* our address for others; port 0 = not listening */
+    bool local, json;
+    uint64_t started_us, started_ms;
+    int exit_code;
+    bool stopping, wipe_all;
+    unsigned lock_warned, house_ticks;
+
+    struct sotto_node_account *accounts[SOTTO_ACCOUNTS_MAX];
+    unsigned account_count;
+    uint32_t current;                     /* number of the account in use; 0 = none */
+
+    int txn_depth;
+    enum sotto_err txn_err;               /* first failure inside the running transaction */
+    bool rpc_txn;                         /* the running call holds one transaction open */
+    struct sotto_deferred *deferred;
+    size_t deferred_count, deferred_cap;
+    bool events_added;
+
+    struct sotto_backlog *backlog;        /* ring */
+    size_t backlog_head, backlog_count;
+
+    struct sotto_task *tasks[SOTTO_TASKS_MAX];
+    unsigned task_count;
+    uint64_t next_task;
+
+    void *waiters;                        /* events.c */
+    void *task_waiters;                   /* tasks.c */
+    void *subscriptions;                  /* events.c */
+    void *mining;                         /* network.c */
+    uint64_t refused[SOTTO_ERR_COUNT];    /* cells that were ours and refused, by reason */
+};
+
+/* node.c */
+enum sotto_err sotto_node_config(struct sotto_node *n, struct sotto_config **out, struct sotto_config_problems *problems);
+void sotto_node_configured(struct sotto_node *n);     /* takes over what may change while running */
+bool sotto_config_again(struct sotto_node *n);        /* SIGHUP (api_config.c) */
+void sotto_node_stop(struct sotto_node *n);           /* in the next turn of the loop: the running call is answered first */
+
+/* txn.c */
+void sotto_txn_begin(struct sotto_node *n);
+/* Applies what acct->acts promise to the disk in the running transaction; the rest waits for the commit. */
+void sotto_txn_apply(struct sotto_node *n, struct sotto_node_account *a);
+/* ok = false rolls back. Returns OK, or why nothing of it happened. Afterwards, with OK, performs what waited. */
+enum sotto_err sotto_txn_end(struct sotto_node *n, bool ok);
+void sotto_txn_fail(struct sotto_node *n, enum sotto_err err);
+
+/* accounts.c */
+enum sotto_err sotto_accounts_load(struct sotto_node *n);
+struct sotto_node_account *sotto_account_find(struct sotto_node *n, const struct sotto_id *id);
+struct sotto_node_account *sotto_account_number(struct sotto_node *n, uint32_t number);
+struct sotto_node_account *sotto_account_current(struct sotto_node *n);
+enum sotto_err sotto_account_reload(struct sotto_node *n, struct sotto_node_account *a);      /* messenger again from the rows */
+enum sotto_err sotto_account_opened(struct sotto_node *n, struct sotto_node_account *a, struct sotto_keys *keys);   /* takes keys */
+void sotto_account_lock(struct sotto_node *n, struct sotto_node_account *a);
+enum sotto_err sotto_account_path(char out[SOTTO_PATH_MAX], const struct sotto_node *n, const struct sotto_id *id);
+enum sotto_err sotto_profile_save(struct sotto_node *n, struct sotto_node_account *a);
+void sotto_account_free(struct sotto_node_account *a);
+void sotto_accounts_tick(struct sotto_node *n, struct sotto_now now);
+
+/* api_account.c */
+enum sotto_err sotto_account_adopt(struct sotto_node *n, struct sotto_node_account **out, struct sotto_keys *keys, const uint8_t file[SOTTO_ACCOUNT_FILE_SIZE],
+                                   const char *name);
+void sotto_account_restore_phrase(struct sotto_node *n, struct sotto_call *call, const struct sotto_account_restore_params *p);
+void sotto_accounts_open_at_start(struct sotto_node *n, const char *passphrase);
+
+/* rows.c: sealed rows of one account */
+enum sotto_err sotto_rows_put(struct sotto_node *n, struct sotto_node_account *a, enum sotto_table table, uint64_t row, struct sotto_span plain);
+enum sotto_err sotto_rows_message_put(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_history *h);
+enum sotto_err sotto_rows_message_get(struct sotto_node *n, struct sotto_node_account *a, uint64_t message, struct sotto_history *out, struct sotto_buf *hold);
+void sotto_chat_key(uint8_t out[16], const struct sotto_node_account *a, const struct sotto_id *chat);
+
+/* network.c */
+enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int *code);
+void sotto_network_flush(struct sotto_node *n);
+void sotto_network_tick(void *node, struct sotto_now now);
+void sotto_chat_tick(void *node, struct sotto_now now);
+void sotto_network_stop(struct sotto_node *n);
+void sotto_network_submit(struct sotto_node *n, struct sotto_node_account *a, uint64_t cell, struct sotto_span sealed);
+void sotto_network_cancel(struct sotto_node *n, struct sotto_node_account *a, uint64_t cell);
+void sotto_network_solve(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_act *act);
+void sotto_network_unsolve(struct sotto_node *n, struct sotto_node_account *a, uint64_t token);
+void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a);
+void sotto_network_forget(struct sotto_node *n, struct sotto_node_account *a);      /* lock: nothing of it waits any more */
+void sotto_peers_added(struct sotto_node *n);                                         /* the ones of peer add, dialled again */
+void sotto_network_wake(struct sotto_node *n);                                      /* timers again from the cores' deadlines */
+
+/* events.c */
+enum sotto_err sotto_event_add(struct sotto_node *n, struct sotto_node_account *a, const char *kind, json_t *data /* stolen */);
+void sotto_events_publish(struct sotto_node *n);      /* after a commit: wake who waits, push to who subscribed */
+void sotto_events_closed(struct sotto_node *n, uint64_t conn);
+void sotto_events_free(struct sotto_node *n);
+
+/* tasks.c */
+struct sotto_task *sotto_task_new(struct sotto_node *n, const char *method);
+void sotto_task_done(struct sotto_node *n, struct sotto_task *t, json_t *result /* stolen */);
+void sotto_task_fail(struct sotto_node *n, struct sotto_task *t, int code, ...) __attribute__((sentinel));    /* "key", value, ..., NULL */
+void sotto_task_cancelled(struct sotto_node *n, struct sotto_task *t);
+json_t *sotto_task_json(const struct sotto_task *t);
+json_t *sotto_task_answer(const struct sotto_task *t);                              /* {job} */
+struct sotto_task *sotto_task_find(struct sotto_node *n, uint64_t id);
+void sotto_tasks_free(struct sotto_node *n);
+
+/* api.c */
+enum sotto_err sotto_api_start(struct sotto_node *n);
+/* api_*.c: fill the handlers of their objects */
+void sotto_api_node_fill(struct sotto_api *api);
+void sotto_api_account_fill(struct sotto_api *api);
+void sotto_api_contact_fill(struct sotto_api *api);
+void sotto_api_message_fill(struct sotto_api *api);
+void sotto_api_network_fill(struct sotto_api *api);
+void sotto_api_event_fill(struct sotto_api *api);
+void sotto_api_job_fill(struct sotto_api *api);
+void sotto_api_config_fill(struct sotto_api *api);
+void sotto_api_backup_fill(struct sotto_api *api);
+json_t *sotto_status_json(struct sotto_node *n);
+/* Answers with the public error that fits err. */
+void sotto_api_fail(struct sotto_call *call, enum sotto_err err);
+void sotto_api_touch(struct sotto_node *n);           /* a person is here: the idle lock starts anew */
+/* The account in use, open; NULL after the call was answered (1201, 1105, 2101). */
+struct sotto_node_account *sotto_api_account(struct sotto_node *n, struct sotto_call *call);
+/* Ends the transaction that a call with the write flag holds, for handlers that answer later. */
+void sotto_api_detach(struct sotto_node *n);
+/* Opens one again before such a handler changes something and answers: the answer commits it. */
+void sotto_api_attach(struct sotto_node *n);
+bool sotto_contact_resolve(struct sotto_node_account *a, struct sotto_call *call, const char *name, struct sotto_contact *out);   /* false: answered */
+void sotto_chats_prune(struct sotto_node *n, struct sotto_node_account *a, struct sotto_now now);
+void sotto_chat_forget(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_id *id);          /* its draft and settings */
+
+#endif

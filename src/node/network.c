@@ -1,0 +1,453 @@
+/* The network core on real sockets: its inputs come from io/tcp and the miner, its wishes go back there, and what it delivers
+ * goes to the open accounts. */
+#include "node/impl.h"
+
+#include "identity/hello.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Work on the MINE lane: an envelope's nonce for the network core, or a first contact's puzzle for an account. */
+struct mine {
+    struct mine *next;
+    struct sotto_node *node;
+    struct sotto_job *job;
+    uint32_t account;                     /* 0 = an envelope of the network core */
+    uint64_t token, first, found;
+    unsigned bits;
+    bool ok, dropped;
+    struct sotto_buf prefix;              /* envelopes */
+    uint8_t digest[32];                   /* puzzles */
+};
+
+static uint64_t net_id(const struct sotto_node_account *a, uint64_t cell) { return (uint64_t)a->number << 48 | cell; }
+
+static void mine_run(void *arg, const atomic_bool *cancel)
+{
+    struct mine *m = arg;
+    if (!m->account) {
+        m->ok = sotto_work_search(&m->found, sotto_buf_span(&m->prefix), m->first, m->bits, cancel) == SOTTO_OK;
+        return;
+    }
+    uint64_t at = m->first;
+    while (!m->ok && !atomic_load(cancel)) m->ok = sotto_puzzle_search(&m->found, &at, m->digest, m->bits, 4096);
+}
+
+static void step(struct sotto_node *n, const struct sotto_in *in, struct sotto_now now)
+{
+    sotto_net_step(n->net, in, now, &n->outq);
+    sotto_network_flush(n);
+}
+
+static void mine_done(void *arg, bool cancelled)
+{
+    struct mine *m = arg;
+    struct sotto_node *n = m->node;
+    struct mine **at = (struct mine **)&n->mining;
+    while (*at != m) at = &(*at)->next;
+    *at = m->next;
+    bool ok = m->ok && !m->dropped;
+    if (m->account) {
+        struct sotto_node_account *a = sotto_account_number(n, m->account);
+        if (ok && a && a->messenger && !n->stopping) {
+            sotto_txn_begin(n);
+            sotto_messenger_solved(a->messenger, m->token, m->found, sotto_io_now(), &a->acts);
+            sotto_txn_apply(n, a);
+            enum sotto_err err = sotto_txn_end(n, true);
+            if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+        }
+    } else if (!m->dropped && !cancelled && n->net && !n->stopping) {
+        uint8_t found[1] = { 1 };
+        struct sotto_in in = { .kind = SOTTO_IN_MINED, .token = m->token, .value = ok ? m->found : 0, .bytes = sotto_span(found, ok) };
+        step(n, &in, sotto_io_now());
+    }
+    sotto_buf_free(&m->prefix);
+    free(m);
+}
+
+static void mine_start(struct sotto_node *n, struct mine *m)
+{
+    m->node = n;
+    if (sotto_workers_run(n->workers, &m->job, SOTTO_LANE_MINE, mine_run, mine_done, m) != SOTTO_OK) {
+        /* the lane is full or out of memory: the core asks again at its next tick */
+        sotto_log_line(n->log, SOTTO_LOG_WARN, "work", "lane-full", NULL);
+        sotto_buf_free(&m->prefix);
+        free(m);
+        return;
+    }
+    m->next = n->mining;
+    n->mining = m;
+}
+
+static void mine_cancel(struct sotto_node *n, uint32_t account, uint64_t token)
+{
+    for (struct mine *m = n->mining; m; m = m->next)
+        if (m->account == account && m->token == token && !m->dropped) {
+            m->dropped = true;
+            sotto_job_cancel(m->job);
+        }
+}
+
+static void mine_envelope(struct sotto_node *n, struct sotto_out *out)
+{
+    struct mine *m = calloc(1, sizeof *m);
+    if (!m) return;
+    m->token = out->token;
+    m->first = out->value;
+    m->bits = out->bits;
+    m->prefix = out->bytes;
+    out->bytes = sotto_buf_make(out->bytes.max);
+    mine_start(n, m);
+}
+
+void sotto_network_solve(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_act *act)
+{
+    for (struct mine *m = n->mining; m; m = m->next)
+        if (m->account == a->number && m->token == act->row && !m->dropped) return;       /* an account loaded again asks again */
+    struct mine *m = calloc(1, sizeof *m);
+    if (!m) return;
+    m->account = a->number;
+    m->token = act->row;
+    m->bits = act->bits;
+    m->first = sotto_rng_u64(&n->rng.rng);
+    memcpy(m->digest, act->digest, 32);
+    m->prefix = sotto_buf_make(1);
+    mine_start(n, m);
+}
+
+void sotto_network_unsolve(struct sotto_node *n, struct sotto_node_account *a, uint64_t token) { mine_cancel(n, a->number, token); }
+
+/* One cell to every open account; the first that knows it keeps it. */
+static void deliver(struct sotto_node *n, const uint8_t *sealed, struct sotto_now now)
+{
+    for (unsigned i = 0; i < n->account_count; i++) {
+        struct sotto_node_account *a = n->accounts[i];
+        if (!a->messenger) continue;
+        enum sotto_err err = sotto_messenger_cell_in(a->messenger, sealed, now, &a->acts);
+        if (a->acts.count) sotto_txn_apply(n, a);
+        if (err == SOTTO_ERR_NOT_MINE) continue;
+        if (err != SOTTO_OK) {
+            n->refused[err]++;
+            sotto_log_line(n->log, SOTTO_LOG_INFO, "message", "cell-refused", "reason=%s", sotto_err_name(err));
+        }
+        return;
+    }
+}
+
+static void cell_feedback(struct sotto_node *n, const struct sotto_out *out, struct sotto_now now)
+{
+    struct sotto_node_account *a = sotto_account_number(n, (uint32_t)(out->token >> 48));
+    if (!a || !a->messenger) return;
+    uint64_t cell = out->token & ((1ull << 48) - 1);
+    if (out->kind == SOTTO_OUT_CELL_SENT) sotto_messenger_cell_sent(a->messenger, cell, now, &a->acts);
+    else sotto_messenger_cell_expired(a->messenger, cell, now, &a->acts);
+    sotto_txn_apply(n, a);
+}
+
+static void backlog_move(struct sotto_node *n, struct sotto_now now)
+{
+    while (n->backlog_count) {
+        struct sotto_backlog *b = &n->backlog[n->backlog_head];
+        enum sotto_err err = b->id ? sotto_net_submit(n->net, b->id, b->sealed, now, &n->outq) : SOTTO_OK;
+        if (err == SOTTO_ERR_FULL) return;
+        n->backlog_head = (n->backlog_head + 1) % SOTTO_BACKLOG_MAX;
+        n->backlog_count--;
+    }
+}
+
+void sotto_network_submit(struct sotto_node *n, struct sotto_node_account *a, uint64_t cell, struct sotto_span sealed)
+{
+    SOTTO_ASSERT(sealed.size == SOTTO_SEALED_SIZE && cell < 1ull << 48);
+    uint64_t id = net_id(a, cell);
+    for (size_t i = 0; i < n->backlog_count; i++)
+        if (n->backlog[(n->backlog_head + i) % SOTTO_BACKLOG_MAX].id == id) return;
+    if (n->backlog_count == SOTTO_BACKLOG_MAX) {
+        /* it stays a row: the next start, or the next account loaded, brings it again */
+        sotto_log_line(n->log, SOTTO_LOG_WARN, "message", "backlog-full", NULL);
+        return;
+    }
+    struct sotto_backlog *b = &n->backlog[(n->backlog_head + n->backlog_count++) % SOTTO_BACKLOG_MAX];
+    b->id = id;
+    memcpy(b->sealed, sealed.data, SOTTO_SEALED_SIZE);
+}
+
+void sotto_network_cancel(struct sotto_node *n, struct sotto_node_account *a, uint64_t cell)
+{
+    uint64_t id = net_id(a, cell);
+    for (size_t i = 0; i < n->backlog_count; i++) {
+        struct sotto_backlog *b = &n->backlog[(n->backlog_head + i) % SOTTO_BACKLOG_MAX];
+        if (b->id == id) b->id = 0;                       /* skipped when its turn comes */
+    }
+    if (n->net && sotto_net_cancel(n->net, id, &n->outq) == SOTTO_OK) sotto_network_flush(n);
+}
+
+void sotto_network_forget(struct sotto_node *n, struct sotto_node_account *a)
+{
+    for (size_t i = 0; i < n->backlog_count; i++) {
+        struct sotto_backlog *b = &n->backlog[(n->backlog_head + i) % SOTTO_BACKLOG_MAX];
+        if (b->id >> 48 == a->number) b->id = 0;
+    }
+    for (struct mine *m = n->mining; m; m = m->next)
+        if (m->account == a->number && !m->dropped) {
+            m->dropped = true;
+            sotto_job_cancel(m->job);
+        }
+}
+
+struct replay { struct sotto_node *node; struct sotto_node_account *account; struct sotto_now now; };
+static void replay_one(void *ctx, const uint8_t sealed[SOTTO_SEALED_SIZE], uint32_t expiry)
+{
+    struct replay *r = ctx;
+    (void)expiry;
+    if (!r->account->messenger) return;
+    enum sotto_err err = sotto_messenger_cell_in(r->account->messenger, sealed, r->now, &r->account->acts);
+    if (r->account->acts.count) sotto_txn_apply(r->node, r->account);
+    if (err != SOTTO_OK && err != SOTTO_ERR_NOT_MINE) r->node->refused[err]++;
+}
+
+void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a)
+{
+    struct replay r = { n, a, sotto_io_now() };
+    if (!n->net || !a->messenger) return;
+    sotto_net_replay(n->net, replay_one, &r);
+}
+
+static void peer_event(struct sotto_node *n, const struct sotto_out *out)
+{
+    json_t *data = json_object();
+    char name[16];
+    snprintf(name, sizeof name, "p%u", out->conn);
+    json_object_set_new(data, "peer", json_string(name));
+    json_object_set_new(data, "up", json_boolean(out->value));
+    sotto_txn_begin(n);
+    enum sotto_err err = sotto_event_add(n, NULL, "node.peer", data);
+    if (err != SOTTO_OK) sotto_txn_fail(n, err);
+    err = sotto_txn_end(n, true);
+    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "event-lost", "reason=%s", sotto_err_name(err));
+}
+
+/* Performs what the network core wants, until it wants nothing more. What arrives together is committed together. */
+void sotto_network_flush(struct sotto_node *n)
+{
+    if (n->flushing || !n->net) return;
+    n->flushing = true;
+    struct sotto_now now = sotto_io_now();
+    bool open = false;
+    for (;;) {
+        backlog_move(n, now);
+        if (n->outq.count == 0) {
+            if (!open) break;
+            open = false;
+            enum sotto_err err = sotto_txn_end(n, true);  /* performs deferred acts: may add wishes */
+            if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+            continue;
+        }
+        struct sotto_outq q = n->outq;
+        n->outq = sotto_outq_make(q.max);
+        for (uint32_t i = 0; i < q.count; i++) {
+            struct sotto_out *out = &q.slots[i];
+            if (sotto_io_net_perform(n->io_net, out)) continue;
+            if (out->kind == SOTTO_OUT_MINE) mine_envelope(n, out);
+            else if (out->kind == SOTTO_OUT_MINE_CANCEL) mine_cancel(n, 0, out->token);
+            else if (out->kind == SOTTO_OUT_PEER) peer_event(n, out);
+            else if (out->kind == SOTTO_OUT_DELIVER || out->kind == SOTTO_OUT_CELL_SENT || out->kind == SOTTO_OUT_CELL_EXPIRED) {
+                if (!open) sotto_txn_begin(n);
+                open = true;
+                if (out->kind == SOTTO_OUT_DELIVER) deliver(n, out->bytes.data, now);
+                else cell_feedback(n, out, now);
+            }
+        }
+        sotto_outq_free(&q);
+    }
+    n->flushing = false;
+    sotto_network_wake(n);
+}
+
+void sotto_network_tick(void *ctx, struct sotto_now now)
+{
+    struct sotto_node *n = ctx;
+    struct sotto_in in = { .kind = SOTTO_IN_TICK };
+    step(n, &in, now);
+}
+
+void sotto_chat_tick(void *ctx, struct sotto_now now)
+{
+    struct sotto_node *n = ctx;
+    sotto_txn_begin(n);
+    for (unsigned i = 0; i < n->account_count; i++) {
+        struct sotto_node_account *a = n->accounts[i];
+        if (!a->messenger || sotto_messenger_deadline(a->messenger) > now.wall_ms) continue;
+        sotto_messenger_tick(a->messenger, now, &a->acts);
+        sotto_txn_apply(n, a);
+    }
+    enum sotto_err err = sotto_txn_end(n, true);
+    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+    sotto_network_wake(n);
+}
+
+void sotto_network_wake(struct sotto_node *n)
+{
+    if (n->stopping) return;
+    if (n->net) sotto_timer_set(n->net_timer, sotto_net_deadline(n->net));
+    struct sotto_now now = sotto_io_now();
+    uint64_t soonest = UINT64_MAX;
+    for (unsigned i = 0; i < n->account_count; i++) {
+        struct sotto_node_account *a = n->accounts[i];
+        uint64_t at = a->messenger ? sotto_messenger_deadline(a->messenger) : UINT64_MAX;
+        if (at < soonest) soonest = at;
+    }
+    /* the wall clock may jump: look again at least once a minute */
+    uint64_t wait_ms = soonest == UINT64_MAX ? 60000 : soonest > now.wall_ms ? soonest - now.wall_ms : 0;
+    if (wait_ms > 60000) wait_ms = 60000;
+    if (soonest == UINT64_MAX) sotto_timer_stop(n->chat_timer);
+    else sotto_timer_set(n->chat_timer, now.mono_us + wait_ms * 1000);
+}
+
+static void on_input(void *ctx, const struct sotto_in *in, struct sotto_now now) { step(ctx, in, now); }
+static uint32_t on_next_conn(void *ctx) { return sotto_host_next_conn(sotto_net_host(((struct sotto_node *)ctx)->net)); }
+
+/* The link identity: random, the node's, in network/key (mode 0600). */
+static enum sotto_err link_key(struct sotto_node *n, struct sotto_scalar *key)
+{
+    char dir[SOTTO_PATH_MAX], path[SOTTO_PATH_MAX];
+    SOTTO_TRY(sotto_path_join(dir, n->data_dir, "network"));
+    SOTTO_TRY(sotto_dir_make(dir));
+    SOTTO_TRY(sotto_path_join(path, dir, "key"));
+    struct sotto_buf b = sotto_buf_make(64);
+    enum sotto_err err = sotto_file_read(&b, path);
+    if (err == SOTTO_OK) err = sotto_file_private(path);
+    if (err == SOTTO_OK) {
+        if (b.size != 32) err = SOTTO_ERR_FORMAT;
+        else memcpy(key->b, b.data, 32);
+        if (err == SOTTO_OK && !sotto_scalar_valid(key)) err = SOTTO_ERR_FORMAT;
+    } else if (err == SOTTO_ERR_MISSING) {
+        sotto_scalar_random(key, &n->rng.rng);
+        err = sotto_file_create(path, SOTTO_SPAN(key->b));
+    }
+    sotto_buf_free(&b);
+    return err;
+}
+
+/* The port: configured, else the one of the last run, else a random one that is then kept (network.md 1). */
+static uint16_t kept_port(struct sotto_node *n, bool *random)
+{
+    uint64_t port = sotto_config_number(n->config, SOTTO_KEY_NETWORK_PORT);
+    *random = false;
+    if (port > 0) return (uint16_t)port;
+    struct sotto_buf b = sotto_buf_make(16);
+    uint16_t kept = 0;
+    if (sotto_store_meta_get(n->store, &b, "network.port") == SOTTO_OK && b.size == 2) kept = sotto_be16(b.data);
+    sotto_buf_free(&b);
+    *random = true;
+    return kept ? kept : (uint16_t)(20000 + sotto_rng_below(&n->rng.rng, 40000));
+}
+
+static enum sotto_err listen_all(struct sotto_node *n, uint16_t port, struct sotto_addr *bound, bool *in_use, char problem[1024])
+{
+    unsigned count = sotto_config_list_size(n->config, SOTTO_KEY_NETWORK_LISTEN);
+    *in_use = false;
+    for (unsigned i = 0; i < count; i++) {
+        const char *text = sotto_config_list(n->config, SOTTO_KEY_NETWORK_LISTEN, i);
+        if (n->local && sotto_config_source(n->config, SOTTO_KEY_NETWORK_LISTEN) == SOTTO_SOURCE_BUILT_IN) {
+            if (i > 0) break;                             /* network.local: 127.0.0.1 instead of all addresses */
+            text = "127.0.0.1";
+        }
+        if (!text[0]) continue;
+        struct sotto_addr addr, got;
+        enum sotto_err err = sotto_io_addr(&addr, text, port);
+        if (err != SOTTO_OK) {
+            snprintf(problem, 1024, "network.listen: \"%s\" is not an address of this machine. Write an IPv4 or IPv6 address.", text);
+            return SOTTO_ERR_RANGE;
+        }
+        err = sotto_io_net_listen(n->io_net, &got, &addr);
+        /* a machine without IPv6 listens on IPv4 alone, if both were only the default */
+        if (err == SOTTO_ERR_IO && addr.family == 6 && i > 0) continue;
+        if (err == SOTTO_ERR_IN_USE) {
+            *in_use = true;
+            snprintf(problem, 1024, "Port %u is used by another program. Stop that, or set network.port. (2003 PORT_USED)", port);
+            return err;
+        }
+        if (err != SOTTO_OK) {
+            snprintf(problem, 1024, "The node cannot listen on %s, port %u (%s). Set network.listen or network.port.", text, port, sotto_err_name(err));
+            return err;
+        }
+        if (bound->family == 0) *bound = got;
+    }
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int *code)
+{
+    struct sotto_scalar key;
+    *code = 10;
+    enum sotto_err err = link_key(n, &key);
+    if (err != SOTTO_OK) {
+        snprintf(problem, 1024, "The node's link key network/key cannot be %s (%s). %s", err == SOTTO_ERR_FORMAT ? "used" : "read or written", sotto_err_name(err),
+                 err == SOTTO_ERR_MODE ? "Others can read it: chmod 600. (2104 MODE)" : "Remove the file to get a new one; neighbours must then be told the new address.");
+        return err;
+    }
+    struct sotto_io_net_config io = {
+        .loop = n->loop, .log = n->log, .local = n->local, .accept_max = 256, .conn_max = 512, .queue_max = 16u << 20,
+        .ctx = n, .next_conn = on_next_conn, .input = on_input,
+    };
+    *code = 1;
+    SOTTO_TRY(sotto_io_net_new(&n->io_net, &io));
+    bool random = false, in_use = false;
+    uint16_t port = kept_port(n, &random);
+    struct sotto_addr bound = { .family = 0 };
+    for (int tries = 0; tries < 20; tries++) {
+        err = listen_all(n, port, &bound, &in_use, problem);
+        if (err == SOTTO_OK || !in_use || !random) break;
+        sotto_io_net_unlisten(n->io_net);
+        bound.family = 0;
+        port = (uint16_t)(20000 + sotto_rng_below(&n->rng.rng, 40000));
+    }
+    if (err != SOTTO_OK) return err;
+    if (random && bound.family) {
+        uint8_t kept[2];
+        sotto_put_be16(kept, bound.port);
+        SOTTO_TRY(sotto_store_meta_put(n->store, "network.port", SOTTO_SPAN(kept)));
+    }
+    struct sotto_net_config config = {
+        .key = key, .listen_port = bound.family ? bound.port : 0, .local = n->local, .plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN),
+        .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .flush_mean_us = 1000000, .emit_mean_us = 500000,
+        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .rng = &n->rng.rng, .log = n->log,
+    };
+    err = sotto_net_new(&n->net, &config);
+    struct sotto_point public_key;
+    if (err == SOTTO_OK) err = sotto_point_make(&public_key, &key);
+    if (err == SOTTO_OK) err = sotto_point_to64(n->self.key, &public_key);
+    SOTTO_WIPE(key);
+    SOTTO_WIPE(config);
+    if (err != SOTTO_OK) return err;
+    n->self.addr = bound;
+    static const uint8_t any[16];
+    if (bound.family && memcmp(bound.ip, any, sizeof any) == 0) {
+        /* listening everywhere: until neighbours tell our address, loopback is the one that is true */
+        n->self.addr = (struct sotto_addr){ .ip = { 127, 0, 0, 1 }, .port = bound.port, .family = 4 };
+    }
+    struct sotto_now now = sotto_io_now();
+    for (unsigned i = 0; i < sotto_config_list_size(n->config, SOTTO_KEY_NETWORK_STATIC); i++) {
+        const char *text = sotto_config_list(n->config, SOTTO_KEY_NETWORK_STATIC, i);
+        struct sotto_enode peer;
+        err = sotto_enode_parse(&peer, sotto_span_str(text));
+        if (err == SOTTO_OK) err = sotto_host_add(sotto_net_host(n->net), &peer, now, &n->outq);
+        if (err != SOTTO_OK && err != SOTTO_ERR_EXISTS && err != SOTTO_ERR_STATE) {
+            *code = 10;
+            snprintf(problem, 1024, "network.static: entry %u is not an address of a neighbour (%s). It looks like enode://<128 digits>@address:port. (2105 CONFIG)",
+                     i + 1, sotto_err_name(err));
+            return err;
+        }
+    }
+    sotto_network_flush(n);
+    return SOTTO_OK;
+}
+
+void sotto_network_stop(struct sotto_node *n)
+{
+    if (!n->net) return;
+    sotto_io_net_unlisten(n->io_net);
+    sotto_net_quit(n->net, sotto_io_now(), &n->outq);
+    for (uint32_t i = 0; i < n->outq.count; i++) sotto_io_net_perform(n->io_net, &n->outq.slots[i]);
+    sotto_outq_clear(&n->outq);
+}

@@ -1,0 +1,396 @@
+#include "node/impl.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define HOUSE_EVERY_US 5000000u           /* idle locks, day keys, pruning: often enough for the shortest of them */
+#define PRUNE_EVERY_TICKS 60u             /* 5 min */
+#define WORKER_QUEUE_MAX 256u
+
+static void say(char problem[1024], const char *text) { snprintf(problem, 1024, "%s", text); }
+
+/* ---- configuration ---- */
+
+struct pairs { struct sotto_config_pair *items; unsigned count, cap; };
+static enum sotto_err pair_one(void *ctx, const char *key, const char *value)
+{
+    struct pairs *p = ctx;
+    if (p->count == p->cap) {
+        unsigned cap = p->cap ? 2 * p->cap : 16;
+        struct sotto_config_pair *more = realloc(p->items, cap * sizeof *more);
+        if (!more) return SOTTO_ERR_NOMEM;
+        p->items = more;
+        p->cap = cap;
+    }
+    char *k = strdup(key), *v = strdup(value);
+    if (!k || !v) {
+        free(k);
+        free(v);
+        return SOTTO_ERR_NOMEM;
+    }
+    p->items[p->count++] = (struct sotto_config_pair){ k, v };
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_node_config(struct sotto_node *n, struct sotto_config **out, struct sotto_config_problems *problems)
+{
+    struct pairs set = { 0 };
+    struct sotto_config_input input = *n->input;
+    enum sotto_err err = n->store ? sotto_store_setting_list(n->store, pair_one, &set) : SOTTO_OK;
+    input.set = set.items;
+    input.set_count = set.count;
+    if (err == SOTTO_OK) err = sotto_config_load(out, problems, &input);
+    for (unsigned i = 0; i < set.count; i++) {
+        free((char *)set.items[i].key);
+        free((char *)set.items[i].value);
+    }
+    free(set.items);
+    return err;
+}
+
+static int config_problem(char problem[1024], struct sotto_config_problems *p, enum sotto_err err)
+{
+    if (err == SOTTO_ERR_FORMAT && p->count) {
+        size_t at = 0;
+        for (unsigned i = 0; i < p->count && i < 4 && at < 900; i++) at += (size_t)snprintf(problem + at, 1024 - at, "%s%s", i ? "\n" : "", p->items[i].text);
+        snprintf(problem + at, 1024 - at, " (2105 CONFIG)");
+    } else {
+        snprintf(problem, 1024, "The configuration cannot be read (%s).", sotto_err_name(err));
+    }
+    sotto_config_problems_free(p);
+    return 10;
+}
+
+void sotto_node_configured(struct sotto_node *n)
+{
+    enum sotto_level level;
+    if (sotto_level_parse(&level, sotto_config_text(n->config, SOTTO_KEY_LOG_LEVEL)) == SOTTO_OK) (void)!sotto_io_log_level(n->log, NULL, level);
+}
+
+/* ---- the door ---- */
+
+struct reply { struct sotto_node *node; uint64_t conn; };
+static void on_reply(void *ctx, struct sotto_span json)
+{
+    struct reply *r = ctx;
+    if (r->node->door) (void)!sotto_door_reply(r->node->door, r->conn, json);      /* a client that is gone needs no answer */
+    free(r);
+}
+
+static void on_request(void *ctx, const struct sotto_door_request *request)
+{
+    struct sotto_node *n = ctx;
+    struct reply *r = malloc(sizeof *r);
+    if (!r) {
+        static const char busy[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1003,\"message\":\"The node has too much to do at this moment.\"}}";
+        (void)!sotto_door_reply(n->door, request->conn, sotto_span_str(busy));
+        return;
+    }
+    *r = (struct reply){ n, request->conn };
+    struct sotto_rpc_peer peer = { .conn = (void *)(uintptr_t)request->conn, .scopes = SOTTO_SCOPE_ALL, .can_subscribe = !request->http };
+    sotto_rpc_request(n->rpc, &peer, request->json, on_reply, r);
+}
+
+static bool on_health(void *ctx, struct sotto_buf *body)
+{
+    struct sotto_node *n = ctx;
+    json_t *status = sotto_status_json(n);
+    bool ok = !n->stopping && sotto_net_clock_off(n->net) == 0;
+    json_t *o = json_pack("{s:b,s:O}", "ok", ok, "parts", json_object_get(status, "parts"));
+    char *text = json_dumps(o, JSON_COMPACT);
+    if (text) (void)!sotto_buf_add(body, text, strlen(text));
+    free(text);
+    json_decref(o);
+    json_decref(status);
+    return ok;
+}
+
+static void on_closed(void *ctx, uint64_t conn)
+{
+    struct sotto_node *n = ctx;
+    sotto_rpc_conn_closed(n->rpc, (void *)(uintptr_t)conn);
+    sotto_events_closed(n, conn);
+}
+
+/* ---- start ---- */
+
+static int start_data(struct sotto_node *n, char problem[1024])
+{
+    int other = 0;
+    enum sotto_err err = sotto_config_data_dir(n->data_dir, n->config);
+    if (err == SOTTO_OK) err = sotto_dir_make(n->data_dir);
+    if (err != SOTTO_OK) {
+        snprintf(problem, 1024, "The data directory %.600s cannot be used (%s). Choose another: --data DIR.", n->data_dir, sotto_err_name(err));
+        return 10;
+    }
+    err = sotto_dir_lock_take(&n->lock, &other, n->data_dir);
+    if (err == SOTTO_ERR_IN_USE) {
+        snprintf(problem, 1024, "Another node (process %d) uses this data. Stop that one, or take another --data. (2103 IN_USE)", other);
+        return 10;
+    }
+    if (err == SOTTO_OK) err = sotto_path_join(n->vault_dir, n->data_dir, "vault");
+    if (err == SOTTO_OK) err = sotto_dir_make(n->vault_dir);
+    if (err != SOTTO_OK) {
+        snprintf(problem, 1024, "The data directory %.600s cannot be used (%s). Look at its owner and rights.", n->data_dir, sotto_err_name(err));
+        return 10;
+    }
+    struct sotto_store_open_info info = { 0 };
+    err = sotto_store_open(&n->store, &info, n->data_dir);
+    if (err == SOTTO_ERR_NEWER) snprintf(problem, 1024, "The data was written by a newer version (format %u). Install it; nothing was changed. (2106 NEWER_DATA)", info.format);
+    else if (err == SOTTO_ERR_DAMAGED) snprintf(problem, 1024, "%.600s/messages.db is damaged. Nothing was changed. Restore from a backup into a new --data. (2102 STORE_DAMAGED)", n->data_dir);
+    else if (err == SOTTO_ERR_MODE) snprintf(problem, 1024, "%.600s/messages.db can be read by others: chmod 600. (2104 MODE)", n->data_dir);
+    else if (err == SOTTO_ERR_DISK_FULL) say(problem, "The disk is full. Nothing was lost: writing stopped before. Free space. (2101 DISK_FULL)");
+    else if (err != SOTTO_OK) snprintf(problem, 1024, "%.600s/messages.db cannot be opened (%s).", n->data_dir, sotto_err_name(err));
+    if (err != SOTTO_OK) return 10;
+    if (info.unclean) sotto_log_line(n->log, SOTTO_LOG_INFO, "store", "recovered", NULL);
+    return 0;
+}
+
+static int start_door(struct sotto_node *n, char problem[1024])
+{
+    static const char too_long[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"The line is longer than 5 MiB.\"}}";
+    enum sotto_err err = sotto_config_socket(n->socket_path, n->config);
+    if (err != SOTTO_OK) {
+        snprintf(problem, 1024, "The path of the socket is longer than 107 bytes. Set data.socket to a shorter one. (2105 CONFIG)");
+        return 10;
+    }
+    struct sotto_door_config config = {
+        .loop = n->loop, .log = n->log, .path = n->socket_path, .conns_max = (unsigned)sotto_config_number(n->config, SOTTO_KEY_LIMITS_DOOR_CONNS),
+        .too_long = sotto_span_str(too_long), .ctx = n, .request = on_request, .health = on_health, .closed = on_closed,
+    };
+    err = sotto_door_open(&n->door, &config);
+    if (err == SOTTO_OK) return 0;
+    if (err == SOTTO_ERR_IN_USE) snprintf(problem, 1024, "Another program answers at %s. Stop that one, or set data.socket. (2103 IN_USE)", n->socket_path);
+    else if (err == SOTTO_ERR_MODE) snprintf(problem, 1024, "The folder of %s can be entered by others: chmod 700. (2104 MODE)", n->socket_path);
+    else snprintf(problem, 1024, "The socket %s cannot be made (%s).", n->socket_path, sotto_err_name(err));
+    return 10;
+}
+
+static void prune(struct sotto_node *n, struct sotto_now now)
+{
+    bool more = true;
+    uint64_t age = sotto_config_number(n->config, SOTTO_KEY_LIMITS_EVENT_AGE);
+    enum sotto_err err = SOTTO_OK;
+    for (int i = 0; more && i < 4 && err == SOTTO_OK; i++)
+        err = sotto_store_event_prune(n->store, &more, now.wall_ms > age ? now.wall_ms - age : 0, sotto_config_number(n->config, SOTTO_KEY_LIMITS_EVENTS));
+    if (err == SOTTO_OK) err = sotto_store_request_prune(n->store, now.wall_ms);
+    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "prune-failed", "reason=%s", sotto_err_name(err));
+    for (unsigned i = 0; i < n->account_count; i++)
+        if (n->accounts[i]->messenger) sotto_chats_prune(n, n->accounts[i], now);
+}
+
+static void house_tick(void *ctx, struct sotto_now now)
+{
+    struct sotto_node *n = ctx;
+    sotto_accounts_tick(n, now);
+    if (n->house_ticks++ % PRUNE_EVERY_TICKS == 0) prune(n, now);
+    sotto_timer_set(n->house_timer, now.mono_us + HOUSE_EVERY_US);
+}
+
+int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *input, char problem[1024])
+{
+    struct sotto_config_problems problems = { 0 };
+    struct rlimit none = { 0, 0 };
+    *out = NULL;
+    problem[0] = 0;
+    struct sotto_node *n = calloc(1, sizeof *n);
+    if (!n) return 1;
+    n->input = input;
+    n->outq = sotto_outq_make(65536);
+    n->next_task = 1;
+    int code = 1;
+    /* no core dump and no reading of our memory by other processes of the user: keys live here (messaging.md 1.3) */
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+    if (sotto_crypto_init() != SOTTO_OK) {
+        say(problem, "The cryptographic libraries do not start. Reinstall libsodium, libsecp256k1 and OpenSSL.");
+        goto failed;
+    }
+    sotto_rng_from_system(&n->rng);
+    n->next_task = sotto_io_now().wall_ms;                /* job names do not come twice, also after a restart */
+    enum sotto_err err = sotto_node_config(n, &n->config, &problems);
+    if (err != SOTTO_OK) {
+        code = config_problem(problem, &problems, err);
+        goto failed;
+    }
+    const char *format = sotto_config_text(n->config, SOTTO_KEY_LOG_FORMAT);
+    err = sotto_io_log_new(&n->log, 2, strcmp(format, "json") == 0 ? SOTTO_LOG_JSON : strcmp(format, "text") == 0 ? SOTTO_LOG_TEXT : SOTTO_LOG_AUTO, SOTTO_LOG_INFO);
+    if (err != SOTTO_OK) goto failed;
+    sotto_node_configured(n);
+    if ((code = start_data(n, problem)) != 0) goto failed;
+    struct sotto_config *whole = NULL;                    /* again, with what `config set` left */
+    err = sotto_node_config(n, &whole, &problems);
+    if (err != SOTTO_OK) {
+        code = config_problem(problem, &problems, err);
+        goto failed;
+    }
+    sotto_config_free(n->config);
+    n->config = whole;
+    sotto_node_configured(n);
+    n->local = sotto_config_bool(n->config, SOTTO_KEY_NETWORK_LOCAL);
+    code = 1;
+    n->backlog = calloc(SOTTO_BACKLOG_MAX, sizeof *n->backlog);
+    if (!n->backlog || sotto_loop_new(&n->loop) != SOTTO_OK || sotto_workers_new(&n->workers, n->loop, WORKER_QUEUE_MAX) != SOTTO_OK) goto failed;
+    err = sotto_accounts_load(n);
+    if (err != SOTTO_OK) {
+        snprintf(problem, 1024, "The accounts in messages.db cannot be read (%s). (2102 STORE_DAMAGED)", sotto_err_name(err));
+        code = 10;
+        goto failed;
+    }
+    struct sotto_now now = sotto_io_now();
+    n->started_us = now.mono_us;
+    n->started_ms = now.wall_ms;
+    *out = n;
+    return 0;
+failed:
+    if (!problem[0]) say(problem, "Memory or descriptors are short: the node cannot start.");
+    sotto_node_free(n);
+    return code;
+}
+
+static void on_signal(void *ctx, enum sotto_signal what)
+{
+    struct sotto_node *n = ctx;
+    if (what == SOTTO_SIGNAL_END) sotto_node_stop(n);
+    else sotto_config_again(n);
+}
+
+static void passphrase_file(struct sotto_node *n)
+{
+    const char *path = sotto_config_text(n->config, SOTTO_KEY_VAULT_PASSPHRASE_FILE);
+    struct sotto_buf text = sotto_buf_make(4096);
+    enum sotto_err err = SOTTO_OK;
+    if (path[0]) {
+        err = sotto_file_private(path);
+        if (err == SOTTO_OK) err = sotto_file_read(&text, path);
+        if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "passphrase-file-refused", "reason=%s", sotto_err_name(err));
+    }
+    if (text.size && text.data[text.size - 1] == '\n') text.size--;
+    if (err == SOTTO_OK) err = sotto_buf_add_u8(&text, 0);
+    if (err == SOTTO_OK && (path[0] || n->account_count)) sotto_accounts_open_at_start(n, (const char *)text.data);
+    sotto_buf_free(&text);
+}
+
+static void ready(struct sotto_node *n, bool json)
+{
+    char enode[256] = "";
+    if (n->self.addr.family) sotto_enode_text(enode, &n->self);
+    if (json) {
+        json_t *o = json_pack("{s:b,s:i,s:s,s:s,s:s,s:s}", "ready", 1, "pid", (int)getpid(), "version", SOTTO_VERSION, "socket", n->socket_path, "network",
+                              sotto_config_text(n->config, SOTTO_KEY_NETWORK_NAME), "networkId", "0x0000000000000000000000000000000000000000000000000000000000000000");
+        if (enode[0]) json_object_set_new(o, "peer", json_string(enode));
+        char *text = json_dumps(o, JSON_COMPACT);
+        if (text) puts(text);
+        free(text);
+        json_decref(o);
+    } else {
+        printf("sottod %s is up, network \"%s\"\n  socket  %s\n", SOTTO_VERSION, sotto_config_text(n->config, SOTTO_KEY_NETWORK_NAME), n->socket_path);
+        if (enode[0]) printf("  peer    %s\n", enode);
+        printf("  chat    sotto%s%s              (stop the node: Ctrl+C, or sotto node stop)\n", sotto_config_source(n->config, SOTTO_KEY_DATA_DIR) != SOTTO_SOURCE_BUILT_IN ? " --data " : "",
+               sotto_config_source(n->config, SOTTO_KEY_DATA_DIR) != SOTTO_SOURCE_BUILT_IN ? n->data_dir : "");
+    }
+    fflush(stdout);
+}
+
+static void stop_now(void *arg) { sotto_loop_stop(((struct sotto_node *)arg)->loop); }
+static void drained(void *ctx) { stop_now(ctx); }
+static void stop_late(void *ctx, struct sotto_now now)
+{
+    (void)now;
+    stop_now(ctx);
+}
+
+/* Answers that are under way leave first, disconnects too; at most 2 s. */
+void sotto_node_stop(struct sotto_node *n)
+{
+    if (n->stopping) return;
+    sotto_network_stop(n);
+    n->stopping = true;
+    sotto_timer_stop(n->net_timer);
+    sotto_timer_stop(n->chat_timer);
+    sotto_timer_free(n->house_timer);
+    n->house_timer = NULL;
+    if (sotto_timer_new(&n->house_timer, n->loop, stop_late, n) == SOTTO_OK) sotto_timer_set(n->house_timer, sotto_io_now().mono_us + 2000000);
+    sotto_door_drain(n->door, drained, n);
+}
+
+int sotto_node_run(struct sotto_node *n, bool json)
+{
+    char problem[1024] = "";
+    int code = 1;
+    enum sotto_err err = sotto_api_start(n);
+    if (err == SOTTO_OK) err = sotto_timer_new(&n->net_timer, n->loop, sotto_network_tick, n);
+    if (err == SOTTO_OK) err = sotto_timer_new(&n->chat_timer, n->loop, sotto_chat_tick, n);
+    if (err == SOTTO_OK) err = sotto_timer_new(&n->house_timer, n->loop, house_tick, n);
+    if (err == SOTTO_OK) err = sotto_loop_on_signal(n->loop, on_signal, n);
+    if (err == SOTTO_OK) err = sotto_network_start(n, problem, &code);
+    if (err == SOTTO_OK) {
+        sotto_peers_added(n);
+        sotto_network_flush(n);
+        code = start_door(n, problem);
+    }
+    if (err != SOTTO_OK || code != 0) {
+        if (!problem[0]) snprintf(problem, sizeof problem, "The node cannot start (%s).", sotto_err_name(err));
+        fprintf(stderr, "sottod: %s\n", problem);
+        return code ? code : 1;
+    }
+    ready(n, json);
+    sotto_log_line(n->log, SOTTO_LOG_INFO, "node", "ready", "version=%s accounts=%u", SOTTO_VERSION, n->account_count);
+    passphrase_file(n);
+    sotto_timer_set(n->house_timer, n->started_us + HOUSE_EVERY_US);
+    sotto_loop_run(n->loop);
+    sotto_log_line(n->log, SOTTO_LOG_INFO, "node", "stopped", NULL);
+    return n->exit_code;
+}
+
+/* vault wipe all: every file below the data directory; keys were destroyed before. */
+static void wipe_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir) return;
+    for (struct dirent *e; (e = readdir(dir));) {
+        char name[SOTTO_PATH_MAX];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || sotto_path_join(name, path, e->d_name) != SOTTO_OK) continue;
+        if (e->d_type == DT_DIR) {
+            wipe_dir(name);
+            rmdir(name);
+        } else {
+            (void)!sotto_file_remove(name);
+        }
+    }
+    closedir(dir);
+}
+
+void sotto_node_free(struct sotto_node *n)
+{
+    if (!n) return;
+    n->stopping = true;
+    if (n->workers) sotto_workers_stop(n->workers);
+    if (n->rpc) sotto_rpc_free(n->rpc);                   /* waiting calls let go of their waiters */
+    n->rpc = NULL;
+    sotto_events_free(n);
+    sotto_tasks_free(n);
+    sotto_door_free(n->door);
+    sotto_io_net_free(n->io_net);
+    sotto_net_free(n->net);
+    sotto_timer_free(n->net_timer);
+    sotto_timer_free(n->chat_timer);
+    sotto_timer_free(n->house_timer);
+    sotto_workers_free(n->workers);
+    for (unsigned i = 0; i < n->account_count; i++) sotto_account_free(n->accounts[i]);
+    sotto_store_close(n->store);
+    sotto_loop_free(n->loop);
+    sotto_outq_free(&n->outq);
+    if (n->wipe_all) wipe_dir(n->data_dir);
+    sotto_dir_lock_free(n->lock);
+    sotto_config_free(n->config);
+    sotto_io_log_free(n->log);
+    free(n->backlog);
+    free(n->deferred);
+    SOTTO_WIPE(n->rng);
+    free(n);
+}
