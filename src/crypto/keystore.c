@@ -153,8 +153,8 @@ static bool read_kdf(struct keystore *out, const json_t *crypto)
     if (!number(&size, params, "dklen", 32, 32) || !hex(out->salt, &out->salt_size, params, "salt", 0, SALT_MAX)) return false;
     out->is_scrypt = is_text(crypto, "kdf", "scrypt");
     if (out->is_scrypt)
-        return number(&out->n, params, "n", 2, SCRYPT_N_MAX) && (out->n & (out->n - 1)) == 0 && number(&out->r, params, "r", 1, SCRYPT_R_MAX)
-            && number(&out->p, params, "p", 1, SCRYPT_P_MAX);
+        return number(&out->n, params, "n", 2, SCRYPT_N_MAX) && (out->n & (out->n - 1)) == 0
+            && number(&out->r, params, "r", 1, SCRYPT_R_MAX) && number(&out->p, params, "p", 1, SCRYPT_P_MAX);
     return is_text(crypto, "kdf", "pbkdf2") && is_text(params, "prf", "hmac-sha256") && number(&out->rounds, params, "c", 1, ROUNDS_MAX);
 }
 

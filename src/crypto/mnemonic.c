@@ -207,7 +207,8 @@ static enum sotto_err child(struct node *n, uint32_t index)
     return ok ? SOTTO_OK : SOTTO_ERR_KEY;
 }
 
-enum sotto_err sotto_bip32_hardened(struct sotto_scalar *out, uint8_t chain_code[32], struct sotto_span seed, const uint32_t *path, size_t depth)
+enum sotto_err sotto_bip32_hardened(struct sotto_scalar *out, uint8_t chain_code[32], struct sotto_span seed,
+                                    const uint32_t *path, size_t depth)
 {
     struct node n;
     if (seed.size < 16 || seed.size > 64) return SOTTO_ERR_RANGE;

@@ -54,18 +54,21 @@ enum sotto_err sotto_vault_seal(uint8_t out[SOTTO_VAULT_SIZE], const struct sott
     return SOTTO_OK;
 }
 
-enum sotto_err sotto_vault_open(struct sotto_secret *vk, struct sotto_span file, struct sotto_span password, const struct sotto_vault_limits *limits)
+enum sotto_err sotto_vault_open(struct sotto_secret *vk, struct sotto_span file, struct sotto_span password,
+                                const struct sotto_vault_limits *limits)
 {
-    if (file.size != SOTTO_VAULT_SIZE || memcmp(file.data, magic, sizeof magic) != 0 || file.data[LANES_AT] != 1) return SOTTO_ERR_VAULT_FORM;
+    if (file.size != SOTTO_VAULT_SIZE || memcmp(file.data, magic, sizeof magic) != 0 || file.data[LANES_AT] != 1)
+        return SOTTO_ERR_VAULT_FORM;
     struct sotto_vault_cost cost = { sotto_be32(file.data + PASSES_AT), sotto_be32(file.data + MEMORY_AT) };
     if (cost.passes < limits->passes_min || cost.passes > limits->passes_max || cost.memory_kib < limits->memory_kib_min
         || cost.memory_kib > limits->memory_kib_max)
         return SOTTO_ERR_VAULT_COST;
-    struct sotto_secret kek, key;
+    struct sotto_secret kek, key = { { 0 } };
     enum sotto_err err = sotto_vault_kek(&kek, password, cost, file.data + SALT_AT);
     if (err == SOTTO_ERR_FORMAT || err == SOTTO_ERR_RANGE) err = SOTTO_ERR_PASSPHRASE;     /* no vault was made with such a password */
     SOTTO_TRY(err);
-    err = sotto_xchacha_open(key.b, &kek, file.data + NONCE_AT, sotto_span_cut(file, 0, SOTTO_VAULT_HEAD), sotto_span_cut(file, SEALED_AT, 48));
+    err = sotto_xchacha_open(key.b, &kek, file.data + NONCE_AT, sotto_span_cut(file, 0, SOTTO_VAULT_HEAD),
+                             sotto_span_cut(file, SEALED_AT, 48));
     if (err == SOTTO_OK) *vk = key;
     SOTTO_WIPE(kek);
     SOTTO_WIPE(key);
@@ -116,7 +119,8 @@ enum sotto_err sotto_row_open(struct sotto_buf *out, const struct sotto_secret *
     size_t size = sealed.size - SOTTO_ROW_OVERHEAD;
     SOTTO_TRY(sotto_buf_reserve(out, size));
     uint8_t *to = size ? out->data + out->size : &empty;             /* an empty buffer may have no memory yet */
-    SOTTO_TRY(sotto_xchacha_open(to, subkey, sealed.data, row_aad(aad, table, row_id, column), sotto_span_cut(sealed, 24, sealed.size - 24)));
+    struct sotto_span place = row_aad(aad, table, row_id, column);
+    SOTTO_TRY(sotto_xchacha_open(to, subkey, sealed.data, place, sotto_span_cut(sealed, 24, sealed.size - 24)));
     out->size += size;
     return SOTTO_OK;
 }
