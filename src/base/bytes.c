@@ -87,7 +87,7 @@ enum sotto_err sotto_get_span(struct sotto_reader *r, struct sotto_span *out, si
 {
     if (sotto_reader_left(r) < size) return SOTTO_ERR_FORMAT;
     *out = sotto_span(r->at, size);
-    r->at += size;
+    if (size) r->at += size;
     return SOTTO_OK;
 }
 

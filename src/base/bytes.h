@@ -27,7 +27,7 @@ static inline struct sotto_span sotto_span_str(const char *text)      /* without
 static inline struct sotto_span sotto_span_cut(struct sotto_span s, size_t from, size_t size)
 {
     SOTTO_ASSERT(from <= s.size && size <= s.size - from);
-    return (struct sotto_span){ s.data + from, size };
+    return (struct sotto_span){ from ? s.data + from : s.data, size };     /* no arithmetic on NULL */
 }
 static inline bool sotto_span_equal(struct sotto_span a, struct sotto_span b)  /* public bytes only: not constant time */
 {
@@ -51,7 +51,10 @@ void sotto_buf_free(struct sotto_buf *b);                             /* wipes, 
 
 /* A reader over a span: each get moves on, or fails with ERR_FORMAT and moves nothing. */
 struct sotto_reader { const uint8_t *at, *end; };
-static inline struct sotto_reader sotto_reader(struct sotto_span s) { return (struct sotto_reader){ s.data, s.data + s.size }; }
+static inline struct sotto_reader sotto_reader(struct sotto_span s)
+{
+    return (struct sotto_reader){ s.data, s.size ? s.data + s.size : s.data };
+}
 static inline size_t sotto_reader_left(const struct sotto_reader *r) { return (size_t)(r->end - r->at); }
 SOTTO_MUST_USE enum sotto_err sotto_get_bytes(struct sotto_reader *r, void *out, size_t size);
 SOTTO_MUST_USE enum sotto_err sotto_get_span(struct sotto_reader *r, struct sotto_span *out, size_t size);

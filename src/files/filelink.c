@@ -66,8 +66,10 @@ static enum sotto_err encode(struct sotto_buf *b, const struct sotto_filelink *l
 enum sotto_err sotto_filelink_encode(struct sotto_buf *out, const struct sotto_filelink *link)
 {
     if (!link_good(link)) return SOTTO_ERR_RANGE;
-    struct sotto_buf b = sotto_buf_make(96 + 16 + 2 * UINT8_MAX + UINT16_MAX);
-    enum sotto_err err = encode(&b, link);
+    size_t size = 96 + 8 + 4 + 1 + 1 + link->mime.size + 1 + link->name.size + 2 + link->caption.size;
+    struct sotto_buf b = sotto_buf_make(size);
+    enum sotto_err err = sotto_buf_reserve(&b, size);         /* at once: growing would leave copies of the key behind */
+    if (err == SOTTO_OK) err = encode(&b, link);
     if (err == SOTTO_OK) err = sotto_buf_add_span(out, sotto_buf_span(&b));
     sotto_buf_free(&b);                   /* wipes: it held the key */
     return err;
@@ -146,7 +148,10 @@ void sotto_file_safe_name(char out[SOTTO_FILE_NAME_MAX + 1], struct sotto_span n
     }
     while (n > 0 && (text[n - 1] == '.' || text[n - 1] == ' ')) n--;
     text[n] = 0;
-    if (n == 0) memcpy(text, "file", n = 4), text[n] = 0;
+    if (n == 0) {
+        memcpy(text, "file", 5);
+        n = 4;
+    }
     bool device = is_device(text);
     if (device) out[0] = '_';
     memcpy(out + device, text, n + 1);

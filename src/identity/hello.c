@@ -182,6 +182,15 @@ bool sotto_puzzle_good(const uint8_t b[32], uint64_t puzzle, unsigned bits)
     return try_one(&t, puzzle, bits);
 }
 
+unsigned sotto_hello_strength(const uint8_t *m1)
+{
+    uint8_t b[32];
+    unsigned bits = 0;
+    puzzle_base(b, m1);
+    while (bits < 64 && sotto_puzzle_good(b, sotto_be64(m1 + HELLO_PUZZLE), bits + 1)) bits++;
+    return bits;
+}
+
 bool sotto_puzzle_search(uint64_t *solution, uint64_t *at, const uint8_t b[32], unsigned bits, uint64_t tries)
 {
     struct sotto_th t;

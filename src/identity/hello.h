@@ -60,8 +60,10 @@ SOTTO_MUST_USE enum sotto_err sotto_hello_m1_begin(uint8_t pt[SOTTO_HELLO_SIZE],
 
 /* TH("sotto/puzzle/2", b | u64 puzzle) has at least bits leading zero bits (bits <= 64). Product: 20. */
 bool sotto_puzzle_good(const uint8_t b[32], uint64_t puzzle, unsigned bits);
+/* How many zero bits the solution in an M1 has, 0..64: decides who waits when requests are many. m1 must have passed _parse. */
+unsigned sotto_hello_strength(const uint8_t *m1);
 /* Tries from *at upwards, at most tries of them: true and *solution, or false with *at moved on (it wraps). A worker calls it
- * in pieces (4096 tries: about 2 ms) and looks at its cancel flag between them; begin at 0 for the smallest solution. */
+ * in pieces (4096 tries: about 1.5 ms) and looks at its cancel flag between them; begin at 0 for the smallest solution. */
 bool sotto_puzzle_search(uint64_t *solution, uint64_t *at, const uint8_t b[32], unsigned bits, uint64_t tries);
 
 /* Puts the solution in, signs, gives h1 (may be NULL). size as _m1_begin told. ERR_KEY. */

@@ -121,8 +121,8 @@ static enum sotto_err read_value(struct cursor *c, uint8_t *out, size_t *size, s
     for (size_t i = from; i < to; i++)
         if (!is_base64url(c->text.data[i])) return blame(c, i);
     size_t chars = to - from, bytes = chars / 4 * 3 + (chars % 4 > 1 ? chars % 4 - 1 : 0);
-    if (chars % 4 == 1 || bytes < min) return blame(c, to);
     if (bytes > max) return blame(c, from + (max * 4 + 2) / 3);
+    if (chars % 4 == 1 || bytes < min) return blame(c, to);
     struct sotto_buf buf = sotto_buf_make(max);
     enum sotto_err err = sotto_unbase64url(&buf, sotto_span(c->text.data + from, chars));
     if (err == SOTTO_OK) {

@@ -28,6 +28,8 @@ void sotto_receipt_hash(uint8_t out[32], const uint8_t commit[32], uint64_t time
 /* BIP-340 by the receiver's identity; aux 32 random bytes. */
 SOTTO_MUST_USE enum sotto_err sotto_receipt_sign(uint8_t out[64], const uint8_t commit[32], uint64_t time_ms, const struct sotto_scalar *identity,
                                                  const uint8_t aux[32]);
-SOTTO_MUST_USE enum sotto_err sotto_receipt_verify(const uint8_t sig[64], const uint8_t commit[32], uint64_t time_ms, const struct sotto_point *identity);   /* ERR_RECORD_SIG */
+/* ERR_RECORD_SIG. */
+SOTTO_MUST_USE enum sotto_err sotto_receipt_verify(const uint8_t sig[64], const uint8_t commit[32], uint64_t time_ms,
+                                                   const struct sotto_point *identity);
 
 #endif

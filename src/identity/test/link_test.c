@@ -100,7 +100,7 @@ static void test_first_characters(void **state)
 {
     (void)state;
     assert_int_equal(blamed(""), 1);
-    assert_int_equal(blamed("   "), 4);
+    assert_int_equal(blamed("   "), 1);
     assert_int_equal(blamed("http://example.org"), 1);
     assert_int_equal(blamed("Sotto:0x00"), 1);
     assert_int_equal(blamed("sotto;0x00"), 6);

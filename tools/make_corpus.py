@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""First inputs of the fuzz targets, taken from tests/vectors/messaging.json: tests/fuzz/corpus/NAME/VECTOR. Run again after the
+vectors changed; files that a fuzz run added are left alone."""
+import json
+import os
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CORPUS = os.path.join(ROOT, "tests", "fuzz", "corpus")
+
+
+def put(target, name, data):
+    folder = os.path.join(CORPUS, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as f:
+        f.write(data)
+
+
+def main():
+    with open(os.path.join(ROOT, "tests", "vectors", "messaging.json"), encoding="utf-8") as f:
+        vectors = {v["id"]: {**v["in"], **{"out_" + k: x for k, x in v["out"].items()}} for v in json.load(f)["vectors"]}
+    for name, v in vectors.items():
+        for target, fields in (("cert", ("cert", "out_cert")), ("first_contact", ("M1", "M2", "out_M1", "out_M2")), ("box", ("sealed", "plain", "out_sealed")),
+                               ("content", ("body", "out_body")), ("cell", ("out_sealed",)), ("envelope", ("out_rlp",)), ("rlp", ("out_rlp",)),
+                               ("vault", ("out_file",))):
+            group = name.rsplit("-", 1)[0]
+            wanted = {"cert": ("cert", "link"), "first_contact": ("hello",), "box": ("box",), "content": ("content", "record"), "cell": ("cell",),
+                      "envelope": ("envelope",), "rlp": ("envelope",), "vault": ("vault",)}[target]
+            for field in fields:
+                if group in wanted and isinstance(v.get(field), str) and v[field]:
+                    put(target, f"{name}-{field.replace('out_', '')}", bytes.fromhex(v[field]))
+        if "out_link" in v and str(v["out_link"]).startswith("sotto:"):
+            put("link", name, v["out_link"].encode())
+        elif "out_link" in v:
+            put("filelink", name, bytes.fromhex(v["out_link"]))
+    # Small shapes that no vector has.
+    for number, shape in enumerate((b"\xc0", b"\x80", b"\x83abc", b"\xc8\x83abc\x83def", b"\xf8\x38" + b"\xb8\x36" + bytes(54), b"\x82\x04\x00", b"\xc3\xc2\xc1\xc0")):
+        put("rlp", f"shape-{number}", shape)
+    for number, shape in enumerate((b"\x00", b"\x05\x10hello", b"\x14\x00a\x46\x01\x00", b"\x40\xf0\x3f" + bytes(64))):
+        put("snappy", f"shape-{number}", shape)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
