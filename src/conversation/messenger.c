@@ -542,6 +542,11 @@ enum sotto_err sotto_messenger_start(struct sotto_messenger *m, uint64_t next_me
     SOTTO_TRY(sotto_begin(m, now, acts));
     m->started = true;
     m->next_message = next_message ? next_message : 1;
+    for (uint32_t i = 0; i < m->talks.count; i++) {                       /* places kept for what is missing are taken */
+        const struct talk *t = (const struct talk *)m->talks.at[i];
+        for (uint32_t k = 0; k < t->reserved_count; k++)
+            if (m->next_message < t->reserved[k].message + t->reserved[k].count + 1) m->next_message = t->reserved[k].message + t->reserved[k].count + 1;
+    }
     bool away = m->active_ms && now.wall_ms > m->active_ms + m->timing.away_ms;
     for (uint32_t i = 0; i < m->talks.count; i++) {
         struct talk *t = (struct talk *)m->talks.at[i];

@@ -77,6 +77,7 @@ enum sotto_act_kind {
     SOTTO_ACT_DELETE,          /* table, row */
     SOTTO_ACT_HISTORY_ADD,     /* message */
     SOTTO_ACT_HISTORY_STATE,   /* message.message, message.state, ms */
+    SOTTO_ACT_HISTORY_GAP,     /* message.message: gap_before is number now (a missing one came); no such line: nothing to do */
     SOTTO_ACT_HISTORY_REMOVE,  /* message.message (row != 0), or the whole chat (row == 0) */
     SOTTO_ACT_CELL,            /* row = cell id, bytes = 1028: hand to the outbox. Its PUT in table cell comes with it */
     SOTTO_ACT_CELL_CANCEL,     /* row = cell id */

@@ -98,6 +98,11 @@ struct part {                             /* of an incomplete message, or (parke
 
 struct ahead { uint32_t chain, index; struct sotto_tag tag; };
 
+/* Messages that are missing keep their places in the history: their numbers are taken when the gap opens (4.7: shown by seq). */
+#define RESERVED_MAX 32u                  /* open gaps of one session; a message of an older one is shown where it arrives */
+#define RESERVED_RUN_MAX 1024u            /* places of one gap: as many as one step may skip (4.6) */
+struct reserved { uint32_t seq, count; uint64_t message; };      /* seq .. seq + count - 1 have message .. message + count - 1 */
+
 struct talk {                             /* a session and what surrounds it */
     struct node node;
     struct contact *contact;
@@ -116,6 +121,8 @@ struct talk {                             /* a session and what surrounds it */
     bool gap_asked;
     uint32_t pn_lost;                     /* cells lost at the end of chains */
     uint64_t wide_until_ms;               /* far look-ahead */
+    uint32_t reserved_count;
+    struct reserved reserved[RESERVED_MAX];
     struct list parts;
     /* not stored */
     struct ahead *ahead;

@@ -312,6 +312,44 @@ static void acknowledge_later(struct sotto_messenger *m, struct talk *t)
     sotto_touch(m, t->contact);
 }
 
+/* The number of a message in the history: its place in an open gap, else the next one; a new gap takes the places of what is
+ * missing. */
+static uint64_t place(struct sotto_messenger *m, struct talk *t, uint32_t seq)
+{
+    for (uint32_t i = 0; i < t->reserved_count; i++)
+        if (seq - t->reserved[i].seq < t->reserved[i].count) return t->reserved[i].message + (seq - t->reserved[i].seq);
+    uint32_t missing = seq > t->window.high ? seq - t->window.high - 1 : 0;
+    if (missing && missing <= RESERVED_RUN_MAX) {
+        if (t->reserved_count == RESERVED_MAX) memmove(&t->reserved[0], &t->reserved[1], --t->reserved_count * sizeof t->reserved[0]);
+        t->reserved[t->reserved_count++] = (struct reserved){ t->window.high + 1, missing, m->next_message };
+        m->next_message += missing;
+    }
+    return m->next_message++;
+}
+
+/* After seq was added: gaps that are closed are forgotten, and what stands behind a gap that became smaller says so. */
+static void places_update(struct sotto_messenger *m, struct talk *t, uint32_t seq)
+{
+    for (uint32_t i = 0; i < t->reserved_count; i++) {
+        struct reserved *r = &t->reserved[i];
+        if (seq - r->seq < r->count) {
+            struct sotto_act *a = sotto_act_add(m, SOTTO_ACT_HISTORY_GAP);
+            a->message.message = r->message + r->count;
+            a->number = missing_before(&t->window, r->seq + r->count);
+            if (seq + 1 < r->seq + r->count && sotto_window_has(&t->window, seq + 1)) {
+                a = sotto_act_add(m, SOTTO_ACT_HISTORY_GAP);
+                a->message.message = r->message + (seq + 1 - r->seq);
+                a->number = 0;
+            }
+        }
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->reserved_count; i++)
+        if (t->reserved[i].seq + t->reserved[i].count - 1 > t->window.ack) t->reserved[kept++] = t->reserved[i];
+    t->reserved_count = kept;
+    sotto_mark(m, &t->node);
+}
+
 static bool deliver(struct sotto_messenger *m, struct talk *t, const struct incoming *in)
 {
     struct contact *c = t->contact;
@@ -319,15 +357,17 @@ static bool deliver(struct sotto_messenger *m, struct talk *t, const struct inco
     uint32_t missing = missing_before(&t->window, b->seq);
     uint8_t mid[SOTTO_MID_BYTES];
     struct sotto_span p = payload_of(in);
+    uint64_t number = place(m, t, b->seq);            /* a system message takes a place too: the next ones count on it */
     gaps(m, t, b->seq);
     sotto_window_add(&t->window, b->seq);
     gap_update(m, t);
+    places_update(m, t, b->seq);
     if (b->fragments > 1) sotto_talk_drop_parts(m, t, b->seq);
     if (b->type == SOTTO_CONTENT_SYSTEM) return system_in(m, t, p);
     if (b->flags & SOTTO_BODY_RESENT) memcpy(mid, in->whole.data, sizeof mid);
     else sotto_message_id(mid, t->s->core.c2, sotto_session_dir_in(t->s), b->seq);
     if (seen_before(c, mid)) return false;            /* resent across sessions, and here already */
-    struct sotto_message message = { .message = m->next_message++, .chat = c->id, .type = b->type, .number = b->seq, .gap_before = missing,
+    struct sotto_message message = { .message = number, .chat = c->id, .type = b->type, .number = b->seq, .gap_before = missing,
                                      .ms = b->time_ms, .arrived_ms = m->now_ms, .state = SOTTO_MSG_RECEIVED, .text = p };
     memcpy(message.mid, mid, sizeof mid);
     if (b->type == SOTTO_CONTENT_MAIL) {

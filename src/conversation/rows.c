@@ -214,6 +214,8 @@ static void talk_encode(struct wr *w, const struct talk *t)
     w_sized(w, t->window.bits, used);
     w64(w, t->receipt_ms), w8(w, t->read_due), w32(w, t->read_seq);
     w64(w, t->gap_since_ms), w8(w, t->gap_asked), w32(w, t->pn_lost), w64(w, t->wide_until_ms);
+    w8(w, (uint8_t)t->reserved_count);
+    for (uint32_t i = 0; i < t->reserved_count; i++) w32(w, t->reserved[i].seq), w32(w, t->reserved[i].count), w64(w, t->reserved[i].message);
 }
 
 enum sotto_err sotto_talk_decode(struct talk *t, struct sotto_span bytes)
@@ -229,6 +231,13 @@ enum sotto_err sotto_talk_decode(struct talk *t, struct sotto_span bytes)
     r_bytes(&r, t->window.bits, r_most(&r, sizeof t->window.bits));
     t->receipt_ms = r64(&r), t->read_due = r_bool(&r), t->read_seq = r32(&r);
     t->gap_since_ms = r64(&r), t->gap_asked = r_bool(&r), t->pn_lost = r32(&r), t->wide_until_ms = r64(&r);
+    uint8_t reserved = r8(&r);
+    if (reserved > RESERVED_MAX) return SOTTO_ERR_FORMAT;
+    t->reserved_count = reserved;
+    for (uint32_t i = 0; i < reserved; i++) {
+        t->reserved[i].seq = r32(&r), t->reserved[i].count = r_most(&r, RESERVED_RUN_MAX), t->reserved[i].message = r64(&r);
+        if (t->reserved[i].message == 0 || t->reserved[i].message > UINT64_MAX / 2) return SOTTO_ERR_FORMAT;
+    }
     enum sotto_err err = r_end(&r);
     if (err == SOTTO_OK && (t->next_seq == 0 || t->window.high < t->window.ack || (t->window.bits[0] & 1))) err = SOTTO_ERR_FORMAT;
     if (err == SOTTO_OK) {

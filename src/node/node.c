@@ -231,6 +231,12 @@ int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *inp
     sotto_config_free(n->config);
     n->config = whole;
     sotto_node_configured(n);
+    const char *secret = sotto_config_text(n->config, SOTTO_KEY_VAULT_PASSPHRASE_FILE);
+    if (secret[0] && sotto_file_private(secret) == SOTTO_ERR_MODE) {
+        snprintf(problem, 1024, "%.600s can be read by others: chmod 600. (2104 MODE)", secret);
+        code = 10;
+        goto failed;
+    }
     n->local = sotto_config_bool(n->config, SOTTO_KEY_NETWORK_LOCAL);
     code = 1;
     n->backlog = calloc(SOTTO_BACKLOG_MAX, sizeof *n->backlog);

@@ -32,6 +32,21 @@ static enum sotto_err history_state(struct sotto_node *n, struct sotto_node_acco
     return err;
 }
 
+static enum sotto_err history_gap(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_act *act)
+{
+    struct sotto_history h;
+    struct sotto_buf hold = sotto_buf_make(SOTTO_HISTORY_SIZE_MAX);
+    enum sotto_err err = sotto_rows_message_get(n, a, act->message.message, &h, &hold);
+    if (err == SOTTO_OK) {
+        h.m.gap_before = act->number;
+        err = sotto_rows_message_put(n, a, &h);
+    } else if (err == SOTTO_ERR_MISSING) {
+        err = SOTTO_OK;                                   /* a system message has no line, or the person removed it */
+    }
+    sotto_buf_free(&hold);
+    return err;
+}
+
 static enum sotto_err remove_one(void *ctx, const struct sotto_store_message *m)
 {
     return sotto_buf_add_u64(ctx, m->id);
@@ -147,6 +162,7 @@ void sotto_txn_apply(struct sotto_node *n, struct sotto_node_account *a)
             break;
         }
         case SOTTO_ACT_HISTORY_STATE: err = history_state(n, a, act); break;
+        case SOTTO_ACT_HISTORY_GAP: err = history_gap(n, a, act); break;
         case SOTTO_ACT_HISTORY_REMOVE: err = history_remove(n, a, act); break;
         case SOTTO_ACT_EVENT: err = event(n, a, act); break;
         case SOTTO_ACT_CELL:

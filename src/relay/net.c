@@ -137,7 +137,6 @@ static unsigned bits_wanted(const struct sotto_net *n)
 static void back_to_waiting(struct sotto_net *n, struct cell *c, uint64_t at_us)
 {
     if (c->phase == SOTTO_CELL_READY && !c->pooled) n->outbox.mined--;
-    if (c->phase == SOTTO_CELL_WORKING) n->outbox.working = false;
     c->phase = SOTTO_CELL_WAITING;
     c->pooled = false;
     c->at_us = at_us;
@@ -172,6 +171,18 @@ static void start_work(struct sotto_net *n, struct sotto_now now)
     out->bits = c->bits;
 }
 
+static void keep_order(struct outbox *o)
+{
+    uint64_t times[OUTBOX_MINED_MAX];
+    unsigned count = 0;
+    struct cell *c;
+    TAILQ_FOREACH(c, &o->queue, link) if (c->phase == SOTTO_CELL_READY && !c->pooled) times[count++] = c->at_us;
+    SOTTO_ASSERT(count == o->mined);
+    sotto_schedule_sort(times, count);
+    count = 0;
+    TAILQ_FOREACH(c, &o->queue, link) if (c->phase == SOTTO_CELL_READY && !c->pooled) c->at_us = times[count++];
+}
+
 static void mined(struct sotto_net *n, uint64_t token, uint64_t nonce, struct sotto_now now)
 {
     struct cell *c = outbox_working(&n->outbox, token);
@@ -183,8 +194,9 @@ static void mined(struct sotto_net *n, uint64_t token, uint64_t nonce, struct so
         return;
     }
     c->phase = SOTTO_CELL_READY;
-    c->at_us = sotto_schedule_next(&n->outbox.schedule, n->config.rng, now.mono_us);
+    c->at_us = sotto_schedule_draw(&n->outbox.schedule, n->config.rng, now.mono_us);
     n->outbox.mined++;
+    keep_order(&n->outbox);
 }
 
 /* Into the pool, held: from there the first outbound flush takes it. */
@@ -274,7 +286,6 @@ static void serve_sent(struct sotto_net *n, struct sotto_now now)
         bool expired = c->told && c->envelope.expiry < now_seconds(now);
         struct sotto_out *out = expired ? sotto_outq_add(n->out, SOTTO_OUT_CELL_EXPIRED) : NULL;
         if (!out) {
-            o->untold |= expired;
             if (c->envelope.expiry < o->sent_next_s) o->sent_next_s = c->envelope.expiry;
             continue;
         }
@@ -374,7 +385,8 @@ uint64_t sotto_net_deadline(const struct sotto_net *n)
 
 struct sotto_host *sotto_net_host(struct sotto_net *n) { return n->host; }
 
-enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t sealed[SOTTO_SEALED_SIZE], struct sotto_now now, struct sotto_outq *out)
+enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t sealed[SOTTO_SEALED_SIZE], struct sotto_now now,
+                                struct sotto_outq *out)
 {
     struct outbox *o = &n->outbox;
     if (outbox_find(o, id)) return SOTTO_ERR_EXISTS;

@@ -33,7 +33,7 @@ struct outbox {
     struct cells queue;                           /* not yet sent, in order of submission */
     struct cells sent;                            /* sent and still alive */
     unsigned queued, sent_count, mined;           /* mined: READY and not yet pooled */
-    bool working, untold;                         /* untold: a CELL_SENT or CELL_EXPIRED found no place in the queue */
+    bool working, untold;                         /* untold: a CELL_SENT found no place in the queue */
     uint32_t sent_next_s;                         /* earliest expiry in sent */
     uint64_t next_token;
     struct sotto_schedule schedule;

@@ -242,7 +242,11 @@ void sotto_shh_enter(struct sotto_shh *s, struct sotto_outq *out)
     if (!out) reap(s);
 }
 
-static uint32_t offset(int seconds) { return seconds <= 0 ? 0 : seconds > SOTTO_CLOCK_TOLERANCE_MAX_S ? SOTTO_CLOCK_TOLERANCE_MAX_S : (uint32_t)seconds; }
+static uint32_t offset(int seconds)
+{
+    if (seconds <= 0) return 0;
+    return seconds > SOTTO_CLOCK_TOLERANCE_MAX_S ? SOTTO_CLOCK_TOLERANCE_MAX_S : (uint32_t)seconds;
+}
 
 uint32_t shh_now_ahead(const struct sotto_shh *s, struct sotto_now now) { return shh_now_s(now) + offset(-s->clock_off); }
 uint32_t sotto_shh_now_behind(const struct sotto_shh *s, struct sotto_now now)

@@ -15,7 +15,9 @@
 #include "whisper/pool.h"
 
 #define SOTTO_SHH_CODES 128u
-enum { SOTTO_SHH_STATUS = 0, SOTTO_SHH_MESSAGES = 1, SOTTO_SHH_POW = 2, SOTTO_SHH_BLOOM = 3, SOTTO_SHH_P2P_REQUEST = 126, SOTTO_SHH_P2P_MESSAGE = 127 };
+enum {
+    SOTTO_SHH_STATUS = 0, SOTTO_SHH_MESSAGES = 1, SOTTO_SHH_POW = 2, SOTTO_SHH_BLOOM = 3, SOTTO_SHH_P2P_REQUEST = 126, SOTTO_SHH_P2P_MESSAGE = 127
+};
 
 #define SOTTO_SHH_STATUS_US 10000000u             /* Status must come within; geth sets no timer */
 #define SOTTO_SHH_PACKET_MAX 1048575u             /* bytes of a packet we send: below the 1 MiB where geth cuts off */

@@ -57,7 +57,8 @@ static int best_first(const void *a, const void *b)
 }
 
 /* Writes one packet of entries [from, to). */
-static enum sotto_err send_packet(struct sotto_shh *s, struct shh_peer *p, const struct news *n, size_t from, size_t to, size_t size, struct sotto_now now)
+static enum sotto_err send_packet(struct sotto_shh *s, struct shh_peer *p, const struct news *n, size_t from, size_t to, size_t size,
+                                  struct sotto_now now)
 {
     struct sotto_buf b = sotto_buf_make(SOTTO_SHH_PACKET_MAX);
     enum sotto_err err = sotto_buf_reserve(&b, size + LIST_HEAD_MAX);

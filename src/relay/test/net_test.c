@@ -32,7 +32,9 @@ struct node {
     uint8_t last[SOTTO_SEALED_SIZE];
     bool lazy_worker;                             /* never answers MINE */
     bool failing_worker;                          /* gives up */
+    bool exact_worker;                            /* never does more work than asked for */
     uint64_t mine_token;
+    uint8_t prefix[SOTTO_NATIVE_SHORT];           /* of the latest MINE */
 };
 static struct {
     struct node nodes[NODES];
@@ -64,9 +66,15 @@ static void do_mine(struct node *n, uint32_t i, const struct sotto_out *o)
 {
     n->mines++;
     n->mine_token = o->token;
+    assert_int_equal(o->bytes.size, sizeof n->prefix);
+    assert_true(o->value >> 56 && o->value >> 63 == 0);
+    memcpy(n->prefix, o->bytes.data, sizeof n->prefix);
     if (n->lazy_worker) return;
     uint64_t nonce = 0;
-    if (!n->failing_worker) assert_int_equal(sotto_work_search(&nonce, sotto_buf_span(&o->bytes), o->value, o->bits, NULL), SOTTO_OK);
+    if (!n->failing_worker) {
+        assert_int_equal(sotto_work_search(&nonce, sotto_buf_span(&o->bytes), o->value, o->bits, NULL), SOTTO_OK);
+        while (n->exact_worker && sotto_work_zeros(sotto_buf_span(&o->bytes), nonce) != o->bits) nonce++;
+    }
     struct event *e = post(MINED, i, 0, WORK_US);
     e->token = o->token;
     e->value = nonce;
@@ -448,9 +456,9 @@ static void cancel_in_each_phase(void **state)
     unsigned caught = 0;
     for (uint64_t id = 10; id < 40; id++) {
         assert_int_equal(submit(1, id), SOTTO_OK);
-        for (unsigned i = 0; i < 400 && stats_of(1).pool_count == caught; i++) pass(10000);
-        if (sotto_net_cell(n->net, id) != SOTTO_CELL_READY || stats_of(1).pool_count == caught) {
-            caught = (unsigned)stats_of(1).pool_count;                       /* its flush was faster */
+        for (unsigned i = 0; i < 6000 && stats_of(1).pool_count == caught; i++) pass(10000);
+        if (sotto_net_cell(n->net, id) != SOTTO_CELL_READY) {                 /* its flush was faster */
+            caught = (unsigned)stats_of(1).pool_count;
             continue;
         }
         assert_int_equal(sotto_net_cancel(n->net, id, &n->out), SOTTO_OK);
@@ -512,6 +520,96 @@ static void work_that_fails_is_asked_for_again(void **state)
     assert_int_equal(sotto_net_cell(n->net, 2), SOTTO_CELL_WAITING);
     pass(2 * SECOND);
     assert_int_equal(n->mines, before + 1);
+    lie.token = n->mine_token;
+    lie.value = UINT64_C(1) << 57;
+    while (sotto_work_zeros(SOTTO_SPAN(n->prefix), lie.value) >= w.config.work_bits) lie.value++;
+    step(1, &lie);
+    assert_int_equal(sotto_net_cell(n->net, 2), SOTTO_CELL_WAITING);
+    pass(2 * SECOND);
+    lie.token = n->mine_token;
+    while (sotto_work_zeros(SOTTO_SPAN(n->prefix), lie.value) < w.config.work_bits) lie.value++;
+    step(1, &lie);                                /* and an honest one is */
+    assert_int_equal(sotto_net_cell(n->net, 2), SOTTO_CELL_READY);
+    pass(30 * SECOND);
+    assert_int_equal(n->sent, 2);
+}
+
+/* Already in the pool, but the first hop went before the flush: taken out again, made anew. */
+static void a_stale_held_envelope_leaves_the_pool(void **state)
+{
+    (void)state;
+    begin();
+    w.config.flush_mean_us = 100000 * SECOND;
+    line_of(2);
+    struct node *n = &w.nodes[1];
+    assert_int_equal(submit(1, 1), SOTTO_OK);
+    pass(30 * SECOND);
+    assert_int_equal(stats_of(1).pool_count, 1);
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_READY);
+    stop(0);
+    for (unsigned i = 0; i < 130 && sotto_net_cell(n->net, 1) == SOTTO_CELL_READY; i++) pass(10 * SECOND);
+    assert_int_equal(stats_of(1).pool_count, 0);  /* it would have lived for ten more minutes */
+    assert_int_equal(sotto_net_cell(n->net, 1), SOTTO_CELL_WAITING);
+    assert_int_equal(n->sent + n->expired, 0);
+}
+
+/* The own pool gets crowded between work and emission: the envelope would no longer be good enough for it. */
+static void a_risen_floor_asks_for_more_work(void **state)
+{
+    (void)state;
+    begin();
+    w.config.emit_mean_us = 20 * SECOND;
+    start(0);
+    w.config.pool_entries_max = 8;
+    start(1);
+    dial(1, 0);
+    pass(3 * SECOND);
+    w.nodes[1].exact_worker = true;
+    for (uint64_t id = 1; id <= 8; id++) assert_int_equal(submit(1, id), SOTTO_OK);
+    pass(500000);
+    assert_int_equal(w.nodes[1].mines, 8);        /* all before the first seven fill seven eighths */
+    pass(400 * SECOND);
+    assert_in_range(w.nodes[1].mines, 9, 12);     /* it may rise once more while the last one waits */
+    assert_int_equal(w.nodes[1].sent, 8);
+    assert_int_equal(w.nodes[0].delivered, 8);
+    const struct sotto_pool_entry *last = NULL, *e = sotto_pool_after(sotto_net_pool(w.nodes[1].net), 0);
+    for (; e; e = sotto_pool_next(sotto_net_pool(w.nodes[1].net), e)) last = e;
+    assert_true(last->rating >= 2 * sotto_rating(6, SOTTO_NATIVE_SHORT, SOTTO_NATIVE_TTL_S, 0));
+}
+
+static void cells_leave_in_order_at_the_moments_drawn(void **state)
+{
+    (void)state;
+    uint64_t times[8];
+    struct sotto_chacha_rng rng;
+    sotto_rng_from_seed(&rng, test_seed(), "schedule");
+    struct sotto_schedule s = sotto_schedule_make(SECOND / 2);
+    for (unsigned round = 0; round < 200; round++) {
+        uint64_t sum = 0, after = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            times[i] = sotto_schedule_draw(&s, &rng.rng, 1000);
+            assert_true(times[i] >= 1000);
+            sum += times[i];
+        }
+        sotto_schedule_sort(times, round % 9);
+        for (unsigned i = 1; i < round % 9; i++) assert_true(times[i - 1] <= times[i]);
+        for (unsigned i = 0; i < 8; i++) after += times[i];
+        assert_true(sum == after);
+    }
+    begin();
+    line_of(2);
+    for (uint64_t id = 1; id <= 30; id++) assert_int_equal(submit(1, id), SOTTO_OK);
+    pass(60 * SECOND);
+    assert_int_equal(w.nodes[1].sent, 30);
+    uint64_t before = 0;
+    const struct sotto_pool *pool = sotto_net_pool(w.nodes[1].net);
+    for (const struct sotto_pool_entry *e = sotto_pool_after(pool, 0); e; e = sotto_pool_next(pool, e)) {
+        uint8_t sealed[SOTTO_SEALED_SIZE];
+        sealed_of(sealed, before + 1);
+        assert_memory_equal(sealed, e->topic, 4);
+        before++;
+    }
+    assert_int_equal(before, 30);
 }
 
 struct seen { unsigned count; uint32_t expiry; uint8_t last[SOTTO_SEALED_SIZE]; };
@@ -602,9 +700,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_line_delivers_to_all_once), TEST(a_mesh_suppresses_duplicates), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
-        TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again),
-        TEST(work_that_fails_is_asked_for_again), TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing),
-        TEST(a_wrong_clock_stops_sending), cmocka_unit_test(times_lie_on_the_grid),
+        TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again), TEST(a_stale_held_envelope_leaves_the_pool),
+        TEST(work_that_fails_is_asked_for_again), TEST(a_risen_floor_asks_for_more_work), TEST(cells_leave_in_order_at_the_moments_drawn),
+        TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing), TEST(a_wrong_clock_stops_sending),
+        cmocka_unit_test(times_lie_on_the_grid),
     };
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -451,6 +451,24 @@ static void too_much_is_dropped_and_the_third_time_ends_it(void **state)
     }
 }
 
+static void what_waits_is_bounded_over_all_peers(void **state)
+{
+    (void)state;
+    struct sotto_pool_config easy = { 64 << 20, 65536, 0, NULL };
+    begin(&easy);
+    uint32_t serial = 0;
+    for (uint32_t p = 1; p <= 4; p++) {
+        fake_ready(&f, p, true);
+        send_many(p, 9000, &serial);              /* some 9 MB each, 400 of them paid */
+        assert_int_equal(stats()->quota, p < 4 ? 0 : 8600);
+    }
+    assert_int_equal(stats()->accepted, 1600);
+    fake_down(&f, 1);                             /* one that goes gives its part back */
+    fake_ready(&f, 5, true);
+    send_many(5, 9000, &serial);
+    assert_int_equal(stats()->quota, 8600);
+}
+
 /* ---- forwarding ---- */
 static void news_go_out_in_random_flushes_best_first(void **state)
 {
@@ -709,7 +727,7 @@ int main(void)
         TEST(status_is_sent_first_and_expected_in_10_s), TEST(tolerated_status), TEST(refused_status), TEST(pow_and_bloom_updates), TEST(bloom_of_other_sizes),
         TEST(malformed_packets_take_nothing), TEST(each_refusal_has_its_answer), TEST(filters_and_their_grace), TEST(a_higher_floor_has_grace),
         TEST(time_errors_make_a_peer_rest), TEST(quotas_are_counted), TEST(unpaid_envelopes_wait_with_the_peer_at_rest),
-        TEST(too_much_is_dropped_and_the_third_time_ends_it), TEST(news_go_out_in_random_flushes_best_first), TEST(flush_waits_are_exponential),
+        TEST(too_much_is_dropped_and_the_third_time_ends_it), TEST(what_waits_is_bounded_over_all_peers), TEST(news_go_out_in_random_flushes_best_first), TEST(flush_waits_are_exponential),
         TEST(wishes_of_the_peer_hold_back_and_let_go), TEST(margins_of_time), TEST(packets_stay_below_a_megabyte), TEST(we_keep_to_the_rate_ourselves),
         TEST(a_full_peer_gets_its_news_later), TEST(own_envelopes_go_to_an_outbound_peer_first), TEST(wanted_work_is_the_median), TEST(a_wrong_clock_is_noticed),
     };

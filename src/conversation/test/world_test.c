@@ -1,0 +1,117 @@
+/* Random scripts: loss, reordering, doubling, crashes with the acts of the last call thrown away or done by half. Every message
+ * arrives exactly once, under the number of its place; whatever is in memory is what is stored. */
+#include "world.h"
+
+/* A line that must be found once: "<sender> <count>" and, now and then, enough behind it for several cells. */
+static void make_text(struct world *w, char *out, size_t size, int from, unsigned count)
+{
+    int head = snprintf(out, size, "%d %06u ", from, count);
+    size_t more = world_chance(w, 8) ? world_draw(w, 4000) : world_draw(w, 40);
+    for (size_t i = 0; i < more && (size_t)head + i + 1 < size; i++) out[(size_t)head + i] = (char)('a' + (count + i) % 26), out[(size_t)head + i + 1] = 0;
+}
+
+struct sent { struct person *from, *to; uint64_t message; char *text; };
+
+static void check_arrived(struct sent *sent, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct person *to = sent[i].to;
+        unsigned found = 0;
+        uint32_t number = 0;
+        for (uint32_t k = 0; k < to->lines_count; k++) {
+            struct line *l = &to->lines[k];
+            if (l->own || strcmp(l->text, sent[i].text) != 0) continue;
+            assert_true(sotto_id_equal(&l->chat, &sent[i].from->id));
+            number = l->number;
+            found++;
+        }
+        if (found != 1) printf("message %u of person %d: found %u times, state %s\n", i, sent[i].from->index, found,
+                               sotto_message_state_name(line_find(sent[i].from, sent[i].message)->state));
+        assert_int_equal(found, 1);
+        assert_int_equal(line_find(sent[i].from, sent[i].message)->state, SOTTO_MSG_DELIVERED);
+        assert_int_equal(line_find(sent[i].from, sent[i].message)->number, number);
+        for (unsigned k = 0; k < i; k++) {            /* shown by number = in the order of writing */
+            if (sent[k].from != sent[i].from) continue;
+            struct line *before = line_find(sent[k].from, sent[k].message);
+            assert_true(before->number < number);
+        }
+    }
+}
+
+static void run_script(uint64_t seed, unsigned steps, unsigned loss, unsigned crash)
+{
+    struct world *w = world_new(seed, 2);
+    struct person *a = &w->people[0], *b = &w->people[1];
+    struct sent *sent = calloc(steps, sizeof *sent);
+    unsigned count = 0;
+    assert_non_null(sent);
+    world_befriend(a, b);
+    w->loss_pct = loss;
+    w->dup_pct = 15;
+    w->crash_pct = crash;
+    w->delay_ms = 20000;
+    w->life_ms = 30 * MINUTE_MS;
+    for (unsigned i = 0; i < steps; i++) {
+        struct person *p = world_chance(w, 50) ? a : b, *other = p == a ? b : a;
+        switch (world_draw(w, 6)) {
+        case 0:
+            world_run(w, world_draw(w, 3 * HOUR_MS));
+            break;
+        case 1:
+            person_crash(p);
+            break;
+        case 2:
+            world_run(w, world_draw(w, 60000));
+            break;
+        default: {
+            char text[5000];
+            make_text(w, text, sizeof text, p->index, count);
+            uint64_t message = do_send(p, other, text);
+            struct line *line = line_find(p, message);
+            /* A crash may have come before the commit: then it was never written. */
+            if (!line || !line->own || strcmp(line->text, text) != 0) break;
+            sent[count++] = (struct sent){ p, other, message, strdup(text) };
+            if (world_chance(w, 70)) world_run(w, world_draw(w, 5000));
+        }
+        }
+        if (world_chance(w, 20)) check_stored(a), check_stored(b);
+    }
+    w->loss_pct = w->crash_pct = 0;
+    world_run(w, 4 * DAY_MS);
+    check_arrived(sent, count);
+    assert_int_equal(texts_from(a, b) + texts_from(b, a), count);
+    check_stored(a);
+    check_stored(b);
+    assert_int_equal(contact_of(a, b).unacked + contact_of(b, a).unacked, 0);
+    for (unsigned i = 0; i < count; i++) free(sent[i].text);
+    free(sent);
+    world_free(w);
+}
+
+static void test_quiet_network(void **state)
+{
+    (void)state;
+    run_script(test_seed(), 60, 0, 0);
+}
+
+static void test_bad_network(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + i, 80, 20, 0);
+}
+
+static void test_crashes(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + 100 + i, 80, 10, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quiet_network),
+        cmocka_unit_test(test_bad_network),
+        cmocka_unit_test(test_crashes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
