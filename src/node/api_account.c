@@ -71,8 +71,10 @@ static void work_done(void *arg, bool cancelled)
     if (w->account && w->what == OPEN) w->account->opening = false;
     if (!w->ran) w->err = SOTTO_ERR_CANCELLED;
     if (w->node->stopping) w->err = SOTTO_ERR_CANCELLED;
+    struct sotto_node *n = w->node;
     w->then(w);
     work_free(w);
+    if (!n->stopping) sotto_events_publish(n);            /* who waited for a vault to open sees now what is in it */
 }
 
 static struct work *work_new(struct sotto_node *n, struct sotto_node_account *a, const char *passphrase)

@@ -139,6 +139,14 @@ static json_t *list(struct sotto_node *n, uint64_t after, uint64_t mask, uint32_
     return o;
 }
 
+/* An account whose vault is just being opened is worth waiting for; one that stays locked is an answer. */
+static bool opens_soon(const struct sotto_node *n)
+{
+    for (unsigned i = 0; i < n->account_count; i++)
+        if (n->accounts[i]->opening) return true;
+    return false;
+}
+
 static void answer(struct sotto_call *call, json_t *o, enum sotto_err err)
 {
     if (o) sotto_call_result(call, o);
@@ -214,7 +222,7 @@ void sotto_events_publish(struct sotto_node *n)
         bool none;
         enum sotto_err err;
         json_t *o = list(n, w->after, w->kinds, w->limit, &none, &err);
-        if (o && none) {
+        if (o ? none : err == SOTTO_ERR_LOCKED && opens_soon(n)) {
             json_decref(o);
             continue;
         }
@@ -279,18 +287,19 @@ static void event_list(void *ctx, struct sotto_call *call, const struct sotto_ev
     bool none;
     enum sotto_err err;
     json_t *o = list(n, after, mask, (uint32_t)p->limit, &none, &err);
-    if (!o || !none || p->wait_ms == 0) {
+    bool opening = !o && err == SOTTO_ERR_LOCKED && opens_soon(n);
+    if ((o ? !none : !opening) || p->wait_ms == 0) {
         answer(call, o, err);
         return;
     }
     /* what was looked at and left out need not be looked at again */
-    cursor_parse(&after, json_string_value(json_object_get(o, "cursor")));
+    if (o) cursor_parse(&after, json_string_value(json_object_get(o, "cursor")));
     unsigned waiting = 0;
     for (struct waiter *w = n->waiters; w; w = w->next) waiting++;
     struct waiter *w = waiting < SOTTO_WAITERS_MAX ? calloc(1, sizeof *w) : NULL;
     if (!w || sotto_timer_new(&w->timer, n->loop, wait_over, w) != SOTTO_OK) {
         free(w);
-        sotto_call_result(call, o);                       /* too many wait already: answered at once, with nothing */
+        answer(call, o, err);                             /* too many wait already: answered at once, with nothing */
         return;
     }
     json_decref(o);
