@@ -105,7 +105,8 @@ static enum sotto_err send_raw(struct sotto_conn *c, struct sotto_span bytes, st
 }
 
 /* The place in the queue is taken before the frame is sealed: a sealed frame that is not sent would end the connection. */
-static enum sotto_err send_frame(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now, struct sotto_outq *out)
+static enum sotto_err send_frame(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
+                                 struct sotto_outq *out)
 {
     struct sotto_out *o = sotto_outq_add(out, SOTTO_OUT_SEND);
     if (!o) return SOTTO_ERR_FULL;
@@ -119,7 +120,8 @@ static enum sotto_err send_frame(struct sotto_conn *c, unsigned code, struct sot
     return SOTTO_OK;
 }
 
-enum sotto_err sotto_conn_send(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now, struct sotto_outq *out)
+enum sotto_err sotto_conn_send(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
+                               struct sotto_outq *out)
 {
     if (payload.size > SOTTO_FRAME_SIZE_MAX) return SOTTO_ERR_FRAME_SIZE;
     if (!c->compress) return send_frame(c, code, payload, now, out);
@@ -197,8 +199,9 @@ void sotto_conn_opened(struct sotto_host *h, struct sotto_conn *c, struct sotto_
     c->keyed = true;
     move(c, SOTTO_CONN_KEYS);
     c->deadline_us = now.mono_us + SOTTO_HANDSHAKE_US;
-    if (sotto_rlpx_write_auth(&c->rlpx, c->key, h->config.rng) != SOTTO_OK || send_raw(c, sotto_buf_span(&c->rlpx.auth), now, out) != SOTTO_OK)
-        sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+    enum sotto_err err = sotto_rlpx_write_auth(&c->rlpx, c->key, h->config.rng);
+    if (err == SOTTO_OK) err = send_raw(c, sotto_buf_span(&c->rlpx.auth), now, out);
+    if (err != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
 }
 
 static enum sotto_err send_hello(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out)
@@ -237,7 +240,8 @@ static void read_keys(struct sotto_host *h, struct sotto_conn *c, struct sotto_n
     enum sotto_err err = sotto_rlpx_read(&c->rlpx, &c->need, sotto_buf_span(&c->in));
     if (err == SOTTO_ERR_AGAIN) return;
     if (err != SOTTO_OK) {
-        sotto_conn_end(h, c, err == SOTTO_ERR_NOMEM ? SOTTO_END_SHED : c->inbound ? SOTTO_END_GARBAGE : SOTTO_END_DIAL_KEYS, now, out);
+        enum sotto_end theirs = c->inbound ? SOTTO_END_GARBAGE : SOTTO_END_DIAL_KEYS;
+        sotto_conn_end(h, c, err == SOTTO_ERR_NOMEM ? SOTTO_END_SHED : theirs, now, out);
         return;
     }
     enum sotto_end verdict = SOTTO_ENDS;
@@ -265,6 +269,8 @@ static void read_keys(struct sotto_host *h, struct sotto_conn *c, struct sotto_n
 }
 
 /* ---- messages ---- */
+
+static const struct sotto_span empty_list = { (const uint8_t *)"\xc0", 1 };         /* the payload of Ping and Pong */
 
 static void go_up(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out)
 {
@@ -323,7 +329,8 @@ static void got_disconnect(struct sotto_host *h, struct sotto_conn *c, struct so
     sotto_conn_end(h, c, SOTTO_END_TOLD, now, out);
 }
 
-static void dispatch(struct sotto_host *h, struct sotto_conn *c, uint32_t code, struct sotto_span payload, struct sotto_now now, struct sotto_outq *out)
+static void dispatch(struct sotto_host *h, struct sotto_conn *c, uint32_t code, struct sotto_span payload, struct sotto_now now,
+                     struct sotto_outq *out)
 {
     if (code >= SOTTO_FIRST_CODE) {
         const struct sotto_block *block = sotto_block_of(c->blocks, c->block_count, code);
@@ -333,7 +340,7 @@ static void dispatch(struct sotto_host *h, struct sotto_conn *c, uint32_t code, 
     }
     /* Pong is what was waited for; a second Hello and the reserved codes say nothing. */
     if (code != SOTTO_CODE_PING || c->backlog > SOTTO_SEND_BACKLOG_MAX) return;    /* who does not read gets no more Pongs */
-    if (sotto_conn_send(c, SOTTO_CODE_PONG, sotto_span("\xc0", 1), now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+    if (sotto_conn_send(c, SOTTO_CODE_PONG, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
 }
 
 static void set_ping(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now)
@@ -341,7 +348,8 @@ static void set_ping(struct sotto_host *h, struct sotto_conn *c, struct sotto_no
     c->ping_us = now.mono_us + SOTTO_PING_US + sotto_rng_below(h->config.rng, SOTTO_PING_SPREAD_US);
 }
 
-static void got_message(struct sotto_host *h, struct sotto_conn *c, uint32_t code, struct sotto_span payload, struct sotto_now now, struct sotto_outq *out)
+static void got_message(struct sotto_host *h, struct sotto_conn *c, uint32_t code, struct sotto_span payload, struct sotto_now now,
+                        struct sotto_outq *out)
 {
     if (code == SOTTO_CODE_DISCONNECT) {
         got_disconnect(h, c, payload, now, out);
@@ -382,7 +390,8 @@ static uint32_t frame_limit(const struct sotto_host *h, const struct sotto_conn 
 {
     if (c->state == SOTTO_CONN_HELLO) return SOTTO_HELLO_PAYLOAD_MAX + 1;          /* the code 0 takes one byte */
     size_t payload = c->compress ? sotto_snappy_bound(h->config.message_max) : h->config.message_max;
-    return payload + SOTTO_FRAME_CODE_MAX < SOTTO_FRAME_SIZE_MAX ? (uint32_t)(payload + SOTTO_FRAME_CODE_MAX) : SOTTO_FRAME_SIZE_MAX;
+    size_t size = payload + SOTTO_FRAME_CODE_MAX;
+    return size < SOTTO_FRAME_SIZE_MAX ? (uint32_t)size : SOTTO_FRAME_SIZE_MAX;
 }
 
 static void read_head(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out)
@@ -515,6 +524,6 @@ void sotto_conn_tick(struct sotto_host *h, struct sotto_conn *c, struct sotto_no
     }
     if (now.mono_us >= c->ping_us) {
         set_ping(h, c, now);
-        if (sotto_conn_send(c, SOTTO_CODE_PING, sotto_span("\xc0", 1), now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+        if (sotto_conn_send(c, SOTTO_CODE_PING, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
     }
 }

@@ -74,7 +74,8 @@ uint32_t sotto_host_next_conn(struct sotto_host *h);
 SOTTO_MUST_USE enum sotto_err sotto_host_add(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
 /* Forgets a static peer and disconnects it (0x00); a connected peer that is not static is disconnected. ERR_MISSING: neither. */
 SOTTO_MUST_USE enum sotto_err sotto_host_remove(struct sotto_host *h, const uint8_t key[64], struct sotto_now now, struct sotto_outq *out);
-/* By the operator, so it holds for static peers too: disconnects (0x00), refuses and does not dial for us from now; 0 lifts. ERR_STATE: itself. */
+/* By the operator, so it holds for static peers too: disconnects (0x00), then neither accepts nor dials for us microseconds from
+ * now; 0 lifts a ban. ERR_STATE: it is this node itself. */
 SOTTO_MUST_USE enum sotto_err sotto_host_ban(struct sotto_host *h, const uint8_t key[64], uint64_t us, struct sotto_now now, struct sotto_outq *out);
 bool sotto_host_banned(const struct sotto_host *h, const uint8_t key[64], struct sotto_now now);
 /* The bans in force, from index 0; false past the end. */
@@ -82,9 +83,10 @@ bool sotto_host_ban_at(const struct sotto_host *h, unsigned index, struct sotto_
 /* Orderly end: Disconnect 0x08 to every peer, then CLOSE. */
 void sotto_host_quit(struct sotto_host *h, struct sotto_now now, struct sotto_outq *out);
 
-/* For capabilities, inside a step or a net call that has an out queue set by the host's owner. */
+/* For capabilities, inside a step or a net call that has an out queue set by the host's owner. ERR_MISSING: no such peer is up;
+ * ERR_FULL: its queue; ERR_FRAME_SIZE; ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_host_send(struct sotto_host *h, uint32_t peer, const struct sotto_capability *cap, unsigned code,
-                                              struct sotto_span payload, struct sotto_now now, struct sotto_outq *out);   /* ERR_MISSING, ERR_FULL: peer's queue; ERR_FRAME_SIZE, ERR_NOMEM */
+                                              struct sotto_span payload, struct sotto_now now, struct sotto_outq *out);
 /* down comes with the end of this step, or with the next one if called outside a step (the deadline then says: now); never
  * inside this call. The peer counts as gone at once. */
 void sotto_host_disconnect(struct sotto_host *h, uint32_t peer, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out);

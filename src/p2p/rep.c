@@ -33,7 +33,10 @@ static struct place place_of(const struct sotto_addr *addr)
     return p;
 }
 
-static bool same_place(const struct place *a, const struct place *b) { return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0; }
+static bool same_place(const struct place *a, const struct place *b)
+{
+    return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
 
 static int score_now(const struct score *s, struct sotto_now now)
 {

@@ -22,7 +22,10 @@
 
 /* A reader over the items that lie one after the other between at and end. */
 struct sotto_rlp { const uint8_t *at, *end; };
-static inline struct sotto_rlp sotto_rlp(struct sotto_span items) { return (struct sotto_rlp){ items.data, items.data + items.size }; }
+static inline struct sotto_rlp sotto_rlp(struct sotto_span items)
+{
+    return (struct sotto_rlp){ items.data, items.size ? items.data + items.size : items.data };     /* no arithmetic on NULL */
+}
 static inline bool sotto_rlp_more(const struct sotto_rlp *r) { return r->at != r->end; }
 static inline struct sotto_span sotto_rlp_rest(const struct sotto_rlp *r) { return sotto_span(r->at, (size_t)(r->end - r->at)); }
 

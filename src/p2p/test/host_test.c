@@ -1,7 +1,7 @@
 /* The host against scripted peers: handshake, Hello, messages, refusals (devp2p.md 7, network.md 1). */
 #include "p2p/test/rig.h"
 
-#include "crypto/aead.h"
+#include "seal.h"
 
 static const uint8_t empty_list[1] = { 0xc0 };
 
@@ -179,32 +179,10 @@ static void act_body_mac(struct script *s)
 /* A frame whose data is given whole, code included: seals what sotto_frame_write would not write. */
 static void send_data(struct script *s, const uint8_t *data, uint32_t size)
 {
-    struct sotto_frames *f = &s->f;
-    uint8_t wire[256] = { 0 }, digest[32], t[16];
-    size_t body = sotto_frame_rest(size) - 16;
-    wire[0] = (uint8_t)(size >> 16);
-    wire[1] = (uint8_t)(size >> 8);
-    wire[2] = (uint8_t)size;
-    memcpy(wire + 3, "\xc2\x80\x80", 3);
-    if (size) memcpy(wire + 32, data, size);
-    sotto_ctr_xor(f->seal, wire, sotto_span(wire, 16));
-    sotto_keccak_final(&f->egress, digest);
-    sotto_aes_block(f->mac, t, digest);
-    for (int i = 0; i < 16; i++) t[i] ^= wire[i];
-    sotto_keccak_update(&f->egress, t, 16);
-    sotto_keccak_final(&f->egress, digest);
-    memcpy(wire + 16, digest, 16);
-    sotto_ctr_xor(f->seal, wire + 32, sotto_span(wire + 32, body));
-    sotto_keccak_update(&f->egress, wire + 32, body);
-    sotto_keccak_final(&f->egress, digest);
-    uint8_t seed[16];
-    memcpy(seed, digest, 16);
-    sotto_aes_block(f->mac, t, digest);
-    for (int i = 0; i < 16; i++) t[i] ^= seed[i];
-    sotto_keccak_update(&f->egress, t, 16);
-    sotto_keccak_final(&f->egress, digest);
-    memcpy(wire + 32 + body, digest, 16);
-    rig_data(s->r, s->conn, wire, 32 + body + 16);
+    struct sotto_buf wire = sotto_buf_make(256);
+    seal_data(&s->f, &wire, data, size);
+    rig_data(s->r, s->conn, wire.data, wire.size);
+    sotto_buf_free(&wire);
 }
 static void act_empty_frame(struct script *s) { send_data(s, NULL, 0); }
 static void act_code_zero_byte(struct script *s) { send_data(s, (const uint8_t *)"\x00\xc0", 2); }

@@ -11,7 +11,10 @@ static void key_of(uint8_t key[64], unsigned n)
     memset(key, 0, 64);
     sotto_put_be32(key, n);
 }
-static struct sotto_addr ip4(unsigned n) { return (struct sotto_addr){ .ip = { 10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, .family = 4, .port = 9 }; }
+static struct sotto_addr ip4(unsigned n)
+{
+    return (struct sotto_addr){ .ip = { 10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, .family = 4, .port = 9 };
+}
 
 static void test_scores(void **state)
 {

@@ -120,7 +120,8 @@ end:
 }
 
 /* B's side of (auth 2, ack 2), then A's, which must mirror it. */
-static bool check_secrets(struct sotto_rlpx_secrets *of_a, struct sotto_rlpx_secrets *of_b, const json_t *root, const struct side *a, const struct side *b)
+static bool check_secrets(struct sotto_rlpx_secrets *of_a, struct sotto_rlpx_secrets *of_b, const json_t *root, const struct side *a,
+                          const struct side *b)
 {
     bool ok = true;
     const json_t *g = json_object_get(root, "secrets");
@@ -208,7 +209,8 @@ static bool hello_is(const struct bytes *payload, uint64_t version, const char *
            sotto_span_equal(h.client, sotto_span_str(client)) && sotto_span_equal(h.key, sotto_span(key, 64));
 }
 
-static bool check_session(const json_t *g, const struct sotto_rlpx_secrets *sa, const struct sotto_rlpx_secrets *sb, const struct side *a, const struct side *b)
+static bool check_session(const json_t *g, const struct sotto_rlpx_secrets *sa, const struct sotto_rlpx_secrets *sb, const struct side *a,
+                          const struct side *b)
 {
     bool ok = true;
     struct sotto_frames fa = { .seal = NULL }, fb = { .seal = NULL };
