@@ -93,7 +93,8 @@ static void copy_cut(char *out, size_t size, struct sotto_span text)
     out[n] = 0;
 }
 
-static void complain(struct sotto_config_problems *p, const char *file, unsigned line, struct sotto_span key, const char *near, const char *what)
+static void complain(struct sotto_config_problems *p, const char *file, unsigned line, struct sotto_span key, const char *near,
+                     const char *what)
 {
     p->all++;
     if (p->count == SOTTO_CONFIG_PROBLEMS_MAX) return;
@@ -110,7 +111,8 @@ static void complain(struct sotto_config_problems *p, const char *file, unsigned
     if (line > 0) snprintf(where, sizeof where, "%s line %u", q->file, line);
     else snprintf(where, sizeof where, "%s", q->file);
     if (key.size > 0) snprintf(quoted, sizeof quoted, "\"%s\" ", q->key);
-    snprintf(q->text, sizeof q->text, "%s: %s%s%s%s%s", where, quoted, what, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    snprintf(q->text, sizeof q->text, "%s: %s%s%s%s%s", where, quoted, what, near ? "; did you mean \"" : "", near ? near : "",
+             near ? "\"?" : "");
 }
 
 void sotto_config_problems_free(struct sotto_config_problems *p)
@@ -296,7 +298,7 @@ static void read_dir(struct load *l, const char *path)
 static void environ_name(char out[64], const char *key)
 {
     size_t i = 0;
-    for (; key[i] && i < 63; i++) out[i] = key[i] == '.' ? '_' : (char)toupper((unsigned char)key[i]);
+    for (; i < 63 && key[i]; i++) out[i] = key[i] == '.' ? '_' : (char)toupper((unsigned char)key[i]);
     out[i] = 0;
 }
 
@@ -377,8 +379,8 @@ static void read_user_file(struct load *l, const char *path)
     if (config_home && *config_home == '/') {
         if (sotto_path_join(found, config_home, "sotto/sotto.conf") != SOTTO_OK) return;
     } else {
-        if (!home || !*home || sotto_path_join(folder, home, ".config") != SOTTO_OK || sotto_path_join(found, folder, "sotto/sotto.conf") != SOTTO_OK)
-            return;
+        if (!home || !*home || sotto_path_join(folder, home, ".config") != SOTTO_OK) return;
+        if (sotto_path_join(found, folder, "sotto/sotto.conf") != SOTTO_OK) return;
     }
     read_file(l, SOTTO_SOURCE_USER, found, false);
 }
@@ -424,7 +426,8 @@ enum sotto_err sotto_config_check(struct sotto_config_problems *problems, const 
     return finish(NULL, &l);
 }
 
-enum sotto_err sotto_config_check_value(struct sotto_config_problems *problems, const struct sotto_config *c, const char *key, const char *value)
+enum sotto_err sotto_config_check_value(struct sotto_config_problems *problems, const struct sotto_config *c, const char *key,
+                                        const char *value)
 {
     struct load l;
     enum sotto_err err = begin(&l, problems);
@@ -453,12 +456,18 @@ const char *sotto_config_text(const struct sotto_config *c, enum sotto_config_ke
 {
     return value_of(c, key, 1u << SOTTO_TYPE_STRING | 1u << SOTTO_TYPE_WORD)->text;
 }
-bool sotto_config_bool(const struct sotto_config *c, enum sotto_config_key_id key) { return value_of(c, key, 1u << SOTTO_TYPE_BOOL)->number != 0; }
+bool sotto_config_bool(const struct sotto_config *c, enum sotto_config_key_id key)
+{
+    return value_of(c, key, 1u << SOTTO_TYPE_BOOL)->number != 0;
+}
 uint64_t sotto_config_number(const struct sotto_config *c, enum sotto_config_key_id key)
 {
     return value_of(c, key, 1u << SOTTO_TYPE_COUNT | 1u << SOTTO_TYPE_BYTES | 1u << SOTTO_TYPE_TIME)->number;
 }
-unsigned sotto_config_list_size(const struct sotto_config *c, enum sotto_config_key_id key) { return value_of(c, key, 1u << SOTTO_TYPE_LIST)->count; }
+unsigned sotto_config_list_size(const struct sotto_config *c, enum sotto_config_key_id key)
+{
+    return value_of(c, key, 1u << SOTTO_TYPE_LIST)->count;
+}
 const char *sotto_config_list(const struct sotto_config *c, enum sotto_config_key_id key, unsigned index)
 {
     const struct sotto_config_value *v = value_of(c, key, 1u << SOTTO_TYPE_LIST);

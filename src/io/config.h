@@ -49,7 +49,8 @@ const char *sotto_config_nearest(struct sotto_span name);
 enum sotto_config_source {
     SOTTO_SOURCE_BUILT_IN, SOTTO_SOURCE_SYSTEM, SOTTO_SOURCE_SYSTEM_DIR, SOTTO_SOURCE_USER, SOTTO_SOURCE_SET, SOTTO_SOURCE_ENV, SOTTO_SOURCE_FLAG
 };
-const char *sotto_config_source_name(enum sotto_config_source source);    /* "default" "/etc/sotto/sotto.conf" "conf.d" "user file" "config set" "environment" "flag" */
+/* "default" "/etc/sotto/sotto.conf" "conf.d" "user file" "config set" "environment" "flag" */
+const char *sotto_config_source_name(enum sotto_config_source source);
 
 /* Error 2105. */
 struct sotto_config_problem {
@@ -66,10 +67,13 @@ struct sotto_config_pair { const char *key, *value; };
 struct sotto_config_input {
     const char *system_file;                    /* NULL: /etc/sotto/sotto.conf; "" none */
     const char *system_dir;                     /* NULL: /etc/sotto/conf.d; "" none */
-    const char *user_file;                      /* --config: must exist. NULL: $XDG_CONFIG_HOME/sotto/sotto.conf, else ~/.config/..., if there; "" none */
-    const struct sotto_config_pair *set;        /* `config set` values from the database; NULL before it is open. A key that no longer exists is a problem */
+    const char *user_file;                      /* --config: must exist. NULL: $XDG_CONFIG_HOME/sotto/sotto.conf, else ~/.config/..., if
+                                                   there; "" none */
+    const struct sotto_config_pair *set;        /* `config set` values from the database; NULL before it is open. A key that no longer
+                                                   exists is a problem */
     unsigned set_count;
-    char **environ;                             /* NULL: none. SOTTO_SECTION_x of a known section that is no key is a problem; other SOTTO_x are not ours */
+    char **environ;                             /* NULL: none. SOTTO_SECTION_x of a known section that is no key is a problem; other
+                                                   SOTTO_x are not ours */
     const struct sotto_config_pair *flags;      /* section.key without --; an item each */
     unsigned flag_count;
 };

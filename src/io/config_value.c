@@ -6,7 +6,8 @@
 
 struct unit { const char *name; uint64_t factor; };
 static const struct unit size_units[] = {          /* largest first: showing takes the first that divides */
-    { "GiB", 1ull << 30 }, { "MiB", 1ull << 20 }, { "KiB", 1ull << 10 }, { "GB", 1000000000 }, { "MB", 1000000 }, { "KB", 1000 }, { "B", 1 }, { NULL, 0 }
+    { "GiB", 1ull << 30 }, { "MiB", 1ull << 20 }, { "KiB", 1ull << 10 }, { "GB", 1000000000 }, { "MB", 1000000 }, { "KB", 1000 },
+    { "B", 1 }, { NULL, 0 }
 };
 static const struct unit time_units[] = { { "d", 86400000 }, { "h", 3600000 }, { "min", 60000 }, { "s", 1000 }, { "ms", 1 }, { NULL, 0 } };
 
@@ -55,11 +56,13 @@ static bool take_digits(uint64_t *out, struct sotto_span *rest, struct sotto_spa
     return true;
 }
 
-static enum sotto_err convert_number(struct sotto_config_value *out, char why[SOTTO_WHY_MAX], const struct sotto_config_key *key, struct sotto_span text)
+static enum sotto_err convert_number(struct sotto_config_value *out, char why[SOTTO_WHY_MAX],
+                                     const struct sotto_config_key *key, struct sotto_span text)
 {
     const struct unit *units = key->type == SOTTO_TYPE_BYTES ? size_units : key->type == SOTTO_TYPE_TIME ? time_units : NULL;
-    const char *form = key->type == SOTTO_TYPE_BYTES ? "wants a size such as 64MiB" : key->type == SOTTO_TYPE_TIME ? "wants a time such as 300s"
-                                                                                                                   : "wants a whole number";
+    const char *form = "wants a whole number";
+    if (key->type == SOTTO_TYPE_BYTES) form = "wants a size such as 64MiB";
+    if (key->type == SOTTO_TYPE_TIME) form = "wants a time such as 300s";
     uint64_t v;
     struct sotto_span unit;
     if (!take_digits(&v, &unit, text)) return refuse(why, form);
@@ -81,7 +84,8 @@ static enum sotto_err convert_number(struct sotto_config_value *out, char why[SO
     return SOTTO_OK;
 }
 
-static enum sotto_err convert_word(struct sotto_config_value *out, char why[SOTTO_WHY_MAX], const struct sotto_config_key *key, struct sotto_span text)
+static enum sotto_err convert_word(struct sotto_config_value *out, char why[SOTTO_WHY_MAX],
+                                   const struct sotto_config_key *key, struct sotto_span text)
 {
     const char *words = strrchr(key->meaning, '|') + 1;
     for (const char *at = words; *at;) {
@@ -138,7 +142,8 @@ static enum sotto_err convert_items(struct sotto_config_value *out, char why[SOT
     return SOTTO_OK;
 }
 
-static enum sotto_err convert_list(struct sotto_config_value *out, char why[SOTTO_WHY_MAX], const struct sotto_config_key *key, const struct sotto_raw *raw)
+static enum sotto_err convert_list(struct sotto_config_value *out, char why[SOTTO_WHY_MAX],
+                                   const struct sotto_config_key *key, const struct sotto_raw *raw)
 {
     if (raw->kind == SOTTO_RAW_ARRAY) return convert_items(out, why, key, raw->items, raw->count);
     if (raw->kind != SOTTO_RAW_LOOSE) return refuse(why, "wants an array such as [\"a\", \"b\"]");
@@ -157,7 +162,8 @@ static enum sotto_err convert_list(struct sotto_config_value *out, char why[SOTT
     return convert_items(out, why, key, items, count);
 }
 
-enum sotto_err sotto_config_convert(struct sotto_config_value *out, char why[SOTTO_WHY_MAX], const struct sotto_config_key *key, const struct sotto_raw *raw)
+enum sotto_err sotto_config_convert(struct sotto_config_value *out, char why[SOTTO_WHY_MAX],
+                                    const struct sotto_config_key *key, const struct sotto_raw *raw)
 {
     if (raw->kind == SOTTO_RAW_ARRAY && key->type != SOTTO_TYPE_LIST) return refuse(why, "takes one value, not an array");
     switch (key->type) {

@@ -10,7 +10,6 @@
 
 #define BACKLOG 64
 #define SLICES_MAX 16u
-#define OUT_TOTAL_FACTOR 4u
 #define ACCEPT_AGAIN_MS 200u
 
 static uint64_t now_us(void) { return uv_hrtime() / 1000; }
@@ -142,7 +141,8 @@ static void lines_write(struct sotto_door_conn *c)
     uv_buf_t slices[SLICES_MAX];
     unsigned count = 0;
     if (c->writing || c->manner != SOTTO_DOOR_LINES) return;
-    for (struct sotto_door_out *out = c->first; out && count < SLICES_MAX; out = out->next) slices[count++] = uv_buf_init((char *)out->data, (unsigned)out->size);
+    for (struct sotto_door_out *out = c->first; out && count < SLICES_MAX; out = out->next)
+        slices[count++] = uv_buf_init((char *)out->data, (unsigned)out->size);
     if (count == 0) return;
     c->write.data = c;
     c->in_write = count;
@@ -157,10 +157,12 @@ static enum sotto_err lines_add(struct sotto_door_conn *c, struct sotto_span jso
 {
     struct sotto_door *door = c->door;
     size_t size = json.size + 1;
-    bool fits = json.size < door->config.out_max && c->queued + size <= door->config.out_max && door->out_total + size <= OUT_TOTAL_FACTOR * door->config.out_max;
+    size_t max = door->config.out_max;
+    bool fits = json.size < max && c->queued + size <= max && door->out_total + size <= SOTTO_DOOR_OUT_TOTAL * max;
     struct sotto_door_out *out = fits ? malloc(sizeof *out + size) : NULL;
     if (!out) {
-        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "client-closed", "reason=%s bytes=%zu", fits ? "memory" : "reads-too-slowly", c->queued);
+        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "client-closed", "reason=%s bytes=%zu", fits ? "memory" : "reads-too-slowly",
+                       c->queued);
         conn_close(c);
         return fits ? SOTTO_ERR_NOMEM : SOTTO_ERR_FULL;
     }
@@ -446,8 +448,8 @@ static enum sotto_err check_folder(const char *path)
     struct stat st;
     if (stat(folder, &st) != 0) return sotto_dir_make(folder);
     if (!S_ISDIR(st.st_mode)) return SOTTO_ERR_IO;
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != geteuid() && st.st_uid != 0)) return SOTTO_ERR_MODE;      /* others could put their socket there */
-    return SOTTO_OK;
+    bool others = (st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != geteuid() && st.st_uid != 0);
+    return others ? SOTTO_ERR_MODE : SOTTO_OK;                            /* they could put their socket there */
 }
 
 static enum sotto_err remove_stale(const struct sockaddr_un *at)
@@ -473,8 +475,8 @@ static enum sotto_err bind_socket(int *out, struct sotto_door *door)
     if (fd < 0) return SOTTO_ERR_IO;
     struct stat st;
     /* The mode of the unbound socket becomes that of its file: never open for others, not even for a moment. */
-    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || chmod(door->path, 0600) != 0 || listen(fd, BACKLOG) != 0 ||
-        stat(door->path, &st) != 0) {
+    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || chmod(door->path, 0600) != 0 ||
+        listen(fd, BACKLOG) != 0 || stat(door->path, &st) != 0) {
         int e = errno;
         close(fd);
         return e == EADDRINUSE ? SOTTO_ERR_IN_USE : e == ENOSPC ? SOTTO_ERR_DISK_FULL : SOTTO_ERR_IO;
@@ -566,7 +568,8 @@ static void stop_listening(struct sotto_door *door)
     struct stat st;
     if (!door->listening) return;
     door->listening = false;
-    if (lstat(door->path, &st) == 0 && st.st_dev == door->dev && st.st_ino == door->inode) unlink(door->path);     /* a later node's socket stays */
+    bool ours = lstat(door->path, &st) == 0 && st.st_dev == door->dev && st.st_ino == door->inode;       /* a later node's socket stays */
+    if (ours) unlink(door->path);
     uv_close((uv_handle_t *)&door->listener, door_handle_closed);
 }
 

@@ -6,7 +6,7 @@
  *             replies leave as they are given, in any order, each on a line of its own. A client that shut its sending side
  *             still gets the replies it waits for (its last line needs no end then)
  *     HTTP    HTTP/1.1: POST /rpc and POST / with Content-Type application/json; GET /healthz; keep-alive; one at a time: what is
- *             sent before the reply came ends the connection
+ *             sent before the reply came ends the connection, and so does a client that shuts its sending side
  * Lines run on libuv alone; libwebsockets is started by the first HTTP client (and is where the TCP port and WebSocket join in).
  *
  * Who may pass: the socket has mode 0600, its folder is made with 0700, and the peer's uid (SO_PEERCRED) must be ours or root's.

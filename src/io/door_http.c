@@ -36,7 +36,7 @@ static const char *reason_of(unsigned status)
 static enum sotto_err answer(struct sotto_door_conn *c, unsigned status, struct sotto_span body, bool keep)
 {
     struct sotto_door *door = c->door;
-    bool fits = body.size <= door->config.out_max && door->out_total + body.size <= 4 * door->config.out_max;
+    bool fits = body.size <= door->config.out_max && door->out_total + body.size <= SOTTO_DOOR_OUT_TOTAL * door->config.out_max;
     struct sotto_door_out *reply = fits ? malloc(sizeof *reply + LWS_PRE + body.size + 1) : NULL;
     if (!reply) {
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_KILLED_BY_PROXY_CLIENT_CLOSE, LWS_TO_KILL_ASYNC);
@@ -63,6 +63,9 @@ enum sotto_err sotto_door_http_reply(struct sotto_door_conn *c, struct sotto_spa
     return answer(c, json.size > 0 ? 200 : 204, json, true);
 }
 
+/* Says no and ends the connection; what lws wants to hear. */
+static int refuse(struct sotto_door_conn *c, unsigned status) { return answer(c, status, sotto_span(NULL, 0), false) == SOTTO_OK ? 0 : -1; }
+
 static bool is_json_type(struct lws *wsi)
 {
     char type[80];
@@ -75,7 +78,6 @@ static bool is_json_type(struct lws *wsi)
 static int on_request(struct sotto_door_conn *c, struct lws *wsi, const char *path)
 {
     struct sotto_door *door = c->door;
-    struct sotto_span none = { NULL, 0 };
     char length[24];
     bool post = lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0, get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
     bool rpc = strcmp(path, "/rpc") == 0 || strcmp(path, "/") == 0, health = strcmp(path, "/healthz") == 0;
@@ -83,10 +85,10 @@ static int on_request(struct sotto_door_conn *c, struct lws *wsi, const char *pa
     c->body.size = 0;
     c->complete = false;
     if (c->reply) return -1;                /* cannot be: the transaction before is not over */
-    if (!rpc && !health) return answer(c, 404, none, false) == SOTTO_OK ? 0 : -1;
-    if ((rpc && !post) || (health && !get)) return answer(c, 405, none, false) == SOTTO_OK ? 0 : -1;
+    if (!rpc && !health) return refuse(c, 404);
+    if ((rpc && !post) || (health && !get)) return refuse(c, 405);
     if (health) {
-        if (length_size > 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) return answer(c, 400, none, false) == SOTTO_OK ? 0 : -1;
+        if (length_size > 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) return refuse(c, 400);
         struct sotto_buf body = sotto_buf_make(door->config.message_max);
         bool good = door->config.health && door->config.health(door->config.ctx, &body);
         c->complete = true;
@@ -94,11 +96,11 @@ static int on_request(struct sotto_door_conn *c, struct lws *wsi, const char *pa
         sotto_buf_free(&body);
         return result;
     }
-    if (length_size <= 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) return answer(c, 411, none, false) == SOTTO_OK ? 0 : -1;
+    if (length_size <= 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) return refuse(c, 411);
     if (lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || strspn(length, "0123456789") != strlen(length))
-        return answer(c, 400, none, false) == SOTTO_OK ? 0 : -1;
-    if (!is_json_type(wsi)) return answer(c, 415, none, false) == SOTTO_OK ? 0 : -1;
-    if (strlen(length) > 12 || strtoull(length, NULL, 10) > door->config.message_max) return answer(c, 413, none, false) == SOTTO_OK ? 0 : -1;
+        return refuse(c, 400);
+    if (!is_json_type(wsi)) return refuse(c, 415);
+    if (strlen(length) > 12 || strtoull(length, NULL, 10) > door->config.message_max) return refuse(c, 413);
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) > 0) {           /* a client with a long body waits for this */
         uint8_t go_on[LWS_PRE + 32];
         int n = lws_snprintf((char *)go_on + LWS_PRE, 32, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -128,8 +130,9 @@ static int on_body_complete(struct sotto_door_conn *c)
 static int write_head(struct sotto_door_conn *c, struct lws *wsi)
 {
     uint8_t head[LWS_PRE + 512];
-    int n = lws_snprintf((char *)head + LWS_PRE, 512, "HTTP/1.1 %u %s\r\n%sContent-Length: %zu\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s\r\n",
-                         c->status, reason_of(c->status), c->reply->size > 0 ? "Content-Type: application/json\r\n" : "", c->reply->size,
+    int n = lws_snprintf((char *)head + LWS_PRE, 512, "HTTP/1.1 %u %s\r\n%sContent-Length: %zu\r\nCache-Control: no-store\r\n"
+                         "X-Content-Type-Options: nosniff\r\n%s\r\n", c->status, reason_of(c->status),
+                         c->reply->size > 0 ? "Content-Type: application/json\r\n" : "", c->reply->size,
                          c->keep ? "" : "Connection: close\r\n");
     if (c->status == 204)                   /* has no length (RFC 9110 8.6) */
         n = lws_snprintf((char *)head + LWS_PRE, 512, "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\n");
@@ -237,7 +240,8 @@ enum sotto_err sotto_door_http_adopt(struct sotto_door_conn *c)
             return err;
         }
     }
-    lws_adopt_desc_t info = { .vh = door->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, .fd.sockfd = c->fd, .vh_prot_name = protocols[0].name, .opaque = c };
+    lws_adopt_desc_t info = { .vh = door->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, .fd.sockfd = c->fd,
+                              .vh_prot_name = protocols[0].name, .opaque = c };
     c->fd = -1;                             /* lws closes it, also when it refuses */
     c->wsi = lws_adopt_descriptor_vhost_via_info(&info);                 /* may report an end before it returns */
     return c->wsi || c->known ? SOTTO_OK : SOTTO_ERR_IO;                  /* refused late: its destruction is reported as for any other */

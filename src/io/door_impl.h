@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <uv.h>
 
+#define SOTTO_DOOR_OUT_TOTAL 4u                 /* all connections together may hold so many times out_max */
 #define SOTTO_DOOR_CHUNK (64u << 10)            /* one shared read buffer */
 
 struct lws;

@@ -16,14 +16,17 @@
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE account(number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, created_ms INTEGER NOT NULL, value BLOB NOT NULL);"
+    "CREATE TABLE account(number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
+    " created_ms INTEGER NOT NULL, value BLOB NOT NULL);"
     "CREATE TABLE row(account INTEGER NOT NULL, tbl TEXT NOT NULL, id INTEGER NOT NULL, value BLOB NOT NULL,"
     " PRIMARY KEY(account, tbl, id)) WITHOUT ROWID;"
     "CREATE TABLE message(account INTEGER NOT NULL, id INTEGER NOT NULL, chat BLOB NOT NULL, state INTEGER NOT NULL, ms INTEGER NOT NULL,"
     " value BLOB NOT NULL, PRIMARY KEY(account, id)) WITHOUT ROWID;"
     "CREATE INDEX message_chat ON message(account, chat, id);"
-    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, ms INTEGER NOT NULL, account INTEGER NOT NULL, kind INTEGER NOT NULL, value BLOB NOT NULL);"
-    "CREATE TABLE request(key BLOB PRIMARY KEY, account INTEGER NOT NULL, params_hash BLOB NOT NULL, ms INTEGER NOT NULL, result BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, ms INTEGER NOT NULL, account INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, value BLOB NOT NULL);"
+    "CREATE TABLE request(key BLOB PRIMARY KEY, account INTEGER NOT NULL, params_hash BLOB NOT NULL,"
+    " ms INTEGER NOT NULL, result BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX request_ms ON request(ms);"
     "CREATE TABLE job(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, ms INTEGER NOT NULL, value BLOB NOT NULL);";
 
@@ -171,7 +174,8 @@ static enum sotto_err look(const char *path, bool *empty, uint32_t *format)
     if (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0) return SOTTO_ERR_DAMAGED;
     uint32_t app = sotto_be32(head + 68);
     *format = sotto_be32(head + 60);
-    if (app != SOTTO_STORE_APP_ID && !(app == 0 && *format == 0)) return SOTTO_ERR_DAMAGED;       /* 0, 0: its first transaction is still in the WAL */
+    bool unborn = app == 0 && *format == 0;                               /* its first transaction is still in the WAL */
+    if (app != SOTTO_STORE_APP_ID && !unborn) return SOTTO_ERR_DAMAGED;
     return *format > SOTTO_STORE_FORMAT ? SOTTO_ERR_NEWER : SOTTO_OK;
 }
 
@@ -201,8 +205,9 @@ static enum sotto_err set_up(struct sotto_store *s, struct sotto_store_open_info
     sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, (int)(SOTTO_STORE_VALUE_MAX + (1u << 20)));
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     /* One process only, so the WAL's index lives in memory, not in a shared file. */
-    snprintf(pragma, sizeof pragma, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA secure_delete=ON; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-             "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%u;", CACHE_KIB, WAL_KEEP_BYTES);
+    snprintf(pragma, sizeof pragma, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA secure_delete=ON; PRAGMA foreign_keys=ON;"
+             "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cache_size=-%d;"
+             "PRAGMA journal_size_limit=%u;", CACHE_KIB, WAL_KEEP_BYTES);
     SOTTO_TRY(execute(s, pragma));
     SOTTO_TRY(execute(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
     int64_t format = 0, app = 0;

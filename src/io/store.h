@@ -47,8 +47,10 @@ uint64_t sotto_store_size(struct sotto_store *s);                               
 
 /* ---- sealed rows: (account, table, id) -> value. account 0 = the node itself. ---- */
 SOTTO_MUST_USE enum sotto_err sotto_store_put(struct sotto_store *s, uint64_t account, const char *table, uint64_t id, struct sotto_span value);
-SOTTO_MUST_USE enum sotto_err sotto_store_get(struct sotto_store *s, struct sotto_buf *out, uint64_t account, const char *table, uint64_t id);  /* appends; ERR_MISSING */
-SOTTO_MUST_USE enum sotto_err sotto_store_delete(struct sotto_store *s, uint64_t account, const char *table, uint64_t id);                      /* a missing one is fine */
+/* Appends; ERR_MISSING */
+SOTTO_MUST_USE enum sotto_err sotto_store_get(struct sotto_store *s, struct sotto_buf *out, uint64_t account, const char *table, uint64_t id);
+/* A missing one is fine */
+SOTTO_MUST_USE enum sotto_err sotto_store_delete(struct sotto_store *s, uint64_t account, const char *table, uint64_t id);
 SOTTO_MUST_USE enum sotto_err sotto_store_delete_table(struct sotto_store *s, uint64_t account, const char *table);
 /* In order of id; fn returning an error ends the walk with it. */
 typedef enum sotto_err sotto_store_row_fn(void *ctx, uint64_t id, struct sotto_span value);
@@ -81,13 +83,17 @@ struct sotto_store_query {
 };
 /* Always oldest first (experience.md 2.1). */
 SOTTO_MUST_USE enum sotto_err sotto_store_message_list(struct sotto_store *s, const struct sotto_store_query *q, sotto_store_message_fn *fn, void *ctx);
-SOTTO_MUST_USE enum sotto_err sotto_store_message_count(struct sotto_store *s, uint64_t *out, const struct sotto_store_query *q);   /* limit is not used */
-SOTTO_MUST_USE enum sotto_err sotto_store_message_last_id(struct sotto_store *s, uint64_t *out, uint64_t account);                  /* 0 = none */
-SOTTO_MUST_USE enum sotto_err sotto_store_chat_delete(struct sotto_store *s, uint64_t account, struct sotto_span chat);             /* its messages */
+/* Limit is not used */
+SOTTO_MUST_USE enum sotto_err sotto_store_message_count(struct sotto_store *s, uint64_t *out, const struct sotto_store_query *q);
+/* 0 = none */
+SOTTO_MUST_USE enum sotto_err sotto_store_message_last_id(struct sotto_store *s, uint64_t *out, uint64_t account);
+/* Its messages */
+SOTTO_MUST_USE enum sotto_err sotto_store_chat_delete(struct sotto_store *s, uint64_t account, struct sotto_span chat);
 
 /* ---- events: experience.md 2.4. seq rises by at least 1 and is never given twice, also after pruning. ---- */
 struct sotto_store_event { uint64_t seq, ms, account; uint32_t kind; struct sotto_span value; };
-SOTTO_MUST_USE enum sotto_err sotto_store_event_add(struct sotto_store *s, uint64_t *seq, const struct sotto_store_event *event);   /* event->seq is not read */
+/* Event->seq is not read; seq may be NULL */
+SOTTO_MUST_USE enum sotto_err sotto_store_event_add(struct sotto_store *s, uint64_t *seq, const struct sotto_store_event *event);
 typedef enum sotto_err sotto_store_event_fn(void *ctx, const struct sotto_store_event *event);
 /* Events with seq > after, oldest first, at most limit; kinds as bits (0 = all; kind < 64); accounts: all. *last (may be NULL) = seq of the last
  * event looked at, also of those that the filter left out: where to go on. Equal to after when there was nothing. */
@@ -112,7 +118,8 @@ SOTTO_MUST_USE enum sotto_err sotto_store_request_prune(struct sotto_store *s, u
 
 /* ---- jobs ---- */
 struct sotto_store_job { uint64_t id, account, ms; struct sotto_span value; };
-SOTTO_MUST_USE enum sotto_err sotto_store_job_put(struct sotto_store *s, struct sotto_store_job *job);      /* id 0: the next number, written back */
+/* Id 0: the next number, written back */
+SOTTO_MUST_USE enum sotto_err sotto_store_job_put(struct sotto_store *s, struct sotto_store_job *job);
 typedef enum sotto_err sotto_store_job_fn(void *ctx, const struct sotto_store_job *job);
 SOTTO_MUST_USE enum sotto_err sotto_store_job_get(struct sotto_store *s, uint64_t id, sotto_store_job_fn *fn, void *ctx);
 SOTTO_MUST_USE enum sotto_err sotto_store_job_list(struct sotto_store *s, sotto_store_job_fn *fn, void *ctx);              /* by id */
@@ -120,7 +127,8 @@ SOTTO_MUST_USE enum sotto_err sotto_store_job_delete(struct sotto_store *s, uint
 
 /* ---- text by name: what `config set` and the person's own settings left, and the node's own marks ---- */
 SOTTO_MUST_USE enum sotto_err sotto_store_setting_put(struct sotto_store *s, const char *key, const char *value);
-SOTTO_MUST_USE enum sotto_err sotto_store_setting_get(struct sotto_store *s, struct sotto_buf *out, const char *key);      /* no final zero; ERR_MISSING */
+/* Appends, no final zero; ERR_MISSING */
+SOTTO_MUST_USE enum sotto_err sotto_store_setting_get(struct sotto_store *s, struct sotto_buf *out, const char *key);
 SOTTO_MUST_USE enum sotto_err sotto_store_setting_delete(struct sotto_store *s, const char *key);                          /* ERR_MISSING */
 typedef enum sotto_err sotto_store_setting_fn(void *ctx, const char *key, const char *value);
 SOTTO_MUST_USE enum sotto_err sotto_store_setting_list(struct sotto_store *s, sotto_store_setting_fn *fn, void *ctx);      /* by key */

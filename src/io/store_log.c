@@ -33,7 +33,8 @@ static enum sotto_err number_of(struct sotto_store *s, uint64_t *out, bool *some
     return sotto_run_end(&r, SOTTO_OK);
 }
 
-enum sotto_err sotto_store_event_list(struct sotto_store *s, uint64_t *last, uint64_t after, uint64_t kinds, uint32_t limit, sotto_store_event_fn *fn, void *ctx)
+enum sotto_err sotto_store_event_list(struct sotto_store *s, uint64_t *last, uint64_t after, uint64_t kinds, uint32_t limit,
+                                      sotto_store_event_fn *fn, void *ctx)
 {
     if (after > INT64_MAX) return SOTTO_ERR_RANGE;
     struct sotto_run r = sotto_run(s, SOTTO_SQL_EVENT_LIST);
@@ -97,7 +98,8 @@ enum sotto_err sotto_store_event_prune(struct sotto_store *s, bool *more, uint64
 
 static uint64_t request_limit(uint64_t now_ms) { return now_ms > SOTTO_REQUEST_KEEP_MS ? now_ms - SOTTO_REQUEST_KEEP_MS : 0; }
 
-enum sotto_err sotto_store_request_get(struct sotto_store *s, struct sotto_buf *out, struct sotto_span key, const uint8_t params_hash[32], uint64_t now_ms)
+enum sotto_err sotto_store_request_get(struct sotto_store *s, struct sotto_buf *out, struct sotto_span key, const uint8_t params_hash[32],
+                                       uint64_t now_ms)
 {
     struct sotto_run r = sotto_run(s, SOTTO_SQL_REQUEST_GET);
     sotto_run_blob(&r, 1, key, KEY_MAX);
@@ -110,8 +112,8 @@ enum sotto_err sotto_store_request_get(struct sotto_store *s, struct sotto_buf *
     return sotto_run_end(&r, err);
 }
 
-enum sotto_err sotto_store_request_put(struct sotto_store *s, uint64_t account, struct sotto_span key, const uint8_t params_hash[32], uint64_t now_ms,
-                                       struct sotto_span result)
+enum sotto_err sotto_store_request_put(struct sotto_store *s, uint64_t account, struct sotto_span key, const uint8_t params_hash[32],
+                                       uint64_t now_ms, struct sotto_span result)
 {
     struct sotto_run r = sotto_run(s, SOTTO_SQL_REQUEST_DROP);         /* an expired one makes room */
     sotto_run_blob(&r, 1, key, KEY_MAX);
@@ -151,7 +153,8 @@ static enum sotto_err tell_jobs(struct sotto_run *r, sotto_store_job_fn *fn, voi
 {
     enum sotto_err err = SOTTO_OK;
     while (err == SOTTO_OK && sotto_run_row(r)) {
-        struct sotto_store_job job = { .id = sotto_col_number(r, 0), .account = sotto_col_number(r, 1), .ms = sotto_col_number(r, 2), .value = sotto_col_blob(r, 3) };
+        struct sotto_store_job job = { .id = sotto_col_number(r, 0), .account = sotto_col_number(r, 1), .ms = sotto_col_number(r, 2),
+                                       .value = sotto_col_blob(r, 3) };
         *any = true;
         err = fn(ctx, &job);
     }
@@ -208,7 +211,10 @@ static enum sotto_err delete_named(struct sotto_store *s, enum sotto_sql which, 
     return sotto_run_once(&r);
 }
 
-enum sotto_err sotto_store_setting_get(struct sotto_store *s, struct sotto_buf *out, const char *key) { return get_named(s, out, SOTTO_SQL_SETTING_GET, key); }
+enum sotto_err sotto_store_setting_get(struct sotto_store *s, struct sotto_buf *out, const char *key)
+{
+    return get_named(s, out, SOTTO_SQL_SETTING_GET, key);
+}
 
 enum sotto_err sotto_store_setting_delete(struct sotto_store *s, const char *key)
 {
@@ -235,5 +241,8 @@ enum sotto_err sotto_store_meta_put(struct sotto_store *s, const char *key, stru
     return sotto_run_once(&r);
 }
 
-enum sotto_err sotto_store_meta_get(struct sotto_store *s, struct sotto_buf *out, const char *key) { return get_named(s, out, SOTTO_SQL_META_GET, key); }
+enum sotto_err sotto_store_meta_get(struct sotto_store *s, struct sotto_buf *out, const char *key)
+{
+    return get_named(s, out, SOTTO_SQL_META_GET, key);
+}
 enum sotto_err sotto_store_meta_delete(struct sotto_store *s, const char *key) { return delete_named(s, SOTTO_SQL_META_DELETE, key); }

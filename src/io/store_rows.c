@@ -85,7 +85,8 @@ enum sotto_err sotto_store_account_list(struct sotto_store *s, sotto_store_accou
     struct sotto_run r = sotto_run(s, SOTTO_SQL_ACCOUNT_LIST);
     enum sotto_err err = SOTTO_OK;
     while (err == SOTTO_OK && sotto_run_row(&r)) {
-        struct sotto_store_account account = { .number = sotto_col_number(&r, 0), .created_ms = sotto_col_number(&r, 2), .value = sotto_col_blob(&r, 3) };
+        struct sotto_store_account account = { .number = sotto_col_number(&r, 0), .created_ms = sotto_col_number(&r, 2),
+                                               .value = sotto_col_blob(&r, 3) };
         struct sotto_span id = sotto_col_blob(&r, 1);
         if (id.size != sizeof account.id) {
             err = SOTTO_ERR_DAMAGED;

@@ -231,14 +231,15 @@ int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *inp
     sotto_config_free(n->config);
     n->config = whole;
     sotto_node_configured(n);
+    n->local = sotto_config_bool(n->config, SOTTO_KEY_NETWORK_LOCAL);
+    code = 1;
     const char *secret = sotto_config_text(n->config, SOTTO_KEY_VAULT_PASSPHRASE_FILE);
-    if (secret[0] && sotto_file_private(secret) == SOTTO_ERR_MODE) {
-        snprintf(problem, 1024, "%.600s can be read by others: chmod 600. (2104 MODE)", secret);
+    if (secret[0] && (err = sotto_file_private(secret)) != SOTTO_OK) {
+        if (err == SOTTO_ERR_MODE) snprintf(problem, 1024, "%.800s can be read by others: chmod 600. (2104 MODE)", secret);
+        else snprintf(problem, 1024, "vault.passphrase_file: %.800s cannot be read (%s). (2105 CONFIG)", secret, sotto_err_name(err));
         code = 10;
         goto failed;
     }
-    n->local = sotto_config_bool(n->config, SOTTO_KEY_NETWORK_LOCAL);
-    code = 1;
     n->backlog = calloc(SOTTO_BACKLOG_MAX, sizeof *n->backlog);
     if (!n->backlog || sotto_loop_new(&n->loop) != SOTTO_OK || sotto_workers_new(&n->workers, n->loop, WORKER_QUEUE_MAX) != SOTTO_OK) goto failed;
     err = sotto_accounts_load(n);

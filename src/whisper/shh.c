@@ -344,7 +344,7 @@ void sotto_shh_filter(struct sotto_shh *s, const struct sotto_bloom *filter, str
 unsigned sotto_shh_first_hops(const struct sotto_shh *s)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < s->peer_count; i++) count += s->peers[i]->ready && !s->peers[i]->inbound && !s->peers[i]->gone;
+    for (unsigned i = 0; i < s->peer_count; i++) count += s->peers[i]->ready && !s->peers[i]->gone && shh_first_hop(s, s->peers[i]);
     return count;
 }
 
@@ -359,7 +359,7 @@ double sotto_shh_wanted(const struct sotto_shh *s)
     double pow[SOTTO_SHH_PEERS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < s->peer_count; i++)
-        if (s->peers[i]->ready && !s->peers[i]->inbound && !s->peers[i]->gone) pow[count++] = s->peers[i]->pow;
+        if (s->peers[i]->ready && !s->peers[i]->gone && shh_first_hop(s, s->peers[i])) pow[count++] = s->peers[i]->pow;
     if (count == 0) return s->floor;
     qsort(pow, count, sizeof *pow, by_pow);
     double median = pow[(count - 1) / 2];         /* of two the milder: one hostile neighbour shall not set our work */

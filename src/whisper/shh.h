@@ -69,7 +69,7 @@ void sotto_shh_floor(struct sotto_shh *s, struct sotto_now now);
 /* Narrows (or widens) what we want to get; NULL: everything. Announced at once, tolerated as above. */
 void sotto_shh_filter(struct sotto_shh *s, const struct sotto_bloom *filter, struct sotto_now now);
 
-unsigned sotto_shh_first_hops(const struct sotto_shh *s);                 /* outbound peers whose Status has come */
+unsigned sotto_shh_first_hops(const struct sotto_shh *s);                 /* peers whose Status has come and that we dialled or pinned */
 /* The median of what the outbound peers ask for, at least the own floor: what own envelopes should reach. */
 double sotto_shh_wanted(const struct sotto_shh *s);
 int sotto_shh_clock_off(const struct sotto_shh *s);                       /* seconds, as of the last step; network.md 5 */

@@ -21,7 +21,7 @@ static enum verdict judge(const struct sotto_shh *s, const struct shh_peer *p, c
     if (e->rlp.size + LIST_HEAD_MAX > SOTTO_SHH_PACKET_MAX) return SETTLED;
     if (e->rating < p->pow || (!p->everything && !sotto_bloom_match(&p->bloom, &e->bloom))) return SETTLED;      /* till it wishes anew */
     if (sotto_ids_has(&p->known, e->hash, e->index)) return SETTLED;
-    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (p->inbound || s->clock_off))) return LATER;
+    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->clock_off || !shh_first_hop(s, p)))) return LATER;
     return SEND;
 }
 

@@ -81,4 +81,12 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
  * drawing it when news come is the same as a clock that always ticks, and an idle node sleeps. */
 void shh_flush_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
 
+/* May an own envelope go to this peer first? One that we dialled, or one that the operator named: a stranger who dials us to hear
+ * our envelopes first may not, a pinned neighbour whose call happened to win over ours may. */
+static inline bool shh_first_hop(const struct sotto_shh *s, const struct shh_peer *p)
+{
+    struct sotto_peer_info info;
+    return !p->inbound || (sotto_host_peer(s->host, p->conn, &info) && info.is_static);
+}
+
 #endif
