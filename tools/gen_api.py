@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes everything that follows from api/methods.json and api/errors.json.
 
-    gen_api.py --api api --out DIR          api.h api.c errors_table.* cli_table.* fake_api.h in DIR
+    gen_api.py --api api --out DIR          api.h api.c errors_table.* cli_table.* rpc/test/fake_api.h in DIR
     gen_api.py --api api --docs docs/api.md writes the reference
     gen_api.py --api api --check docs/api.md  exit 1 when the reference is not current
     gen_api.py --api api --list             the methods as JSON, for tests
@@ -539,7 +539,7 @@ def main():
         write(os.path.join(args.out, "errors_table.c"), make_errors(errors))
         write(os.path.join(args.out, "cli_table.h"), CLI_H)
         write(os.path.join(args.out, "cli_table.c"), make_cli(api))
-        write(os.path.join(args.out, "fake_api.h"), make_fake(api))
+        write(os.path.join(args.out, "rpc", "test", "fake_api.h"), make_fake(api))
     if args.docs:
         write(args.docs, make_docs(api, errors))
     if args.list:

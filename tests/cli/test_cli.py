@@ -1,0 +1,750 @@
+#!/usr/bin/env python3
+"""The command line against a fake node: what it sends, what it prints, how it ends. test_cli.py PROGRAM [unittest arguments]"""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fake_node import ERRORS, METHODS, FakeNode, Refuse, camel  # noqa: E402
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SECRET = "correct horse \u00e9 battery"
+ID = "0x52908400098527886E0F7030069857D2E4169EE7"
+
+
+def kebab(name):
+    return re.sub("([A-Z])", lambda m: "-" + m.group(1).lower(), name)
+
+
+def flag_of(p):
+    if "flag" in p:
+        return p["flag"]
+    if p["name"] == "waitMs":
+        return "for"
+    return kebab(p["name"][:-2] if p["type"] == "ms" and p["name"].endswith("Ms") else p["name"])
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.node = FakeNode()
+        self.dir = self.node.folder.name
+
+    def tearDown(self):
+        self.node.close()
+
+    def env(self, **more):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("SOTTO_", "XDG_"))}
+        env.update({"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": self.dir}, **more)
+        return env
+
+    def sotto(self, *words, stdin="", timeout=20, **env):
+        done = subprocess.run([PROGRAM, "--socket", self.node.path, *words], input=stdin.encode(), capture_output=True, timeout=timeout,
+                              env=self.env(**env), start_new_session=True)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def ok(self, *words, **more):
+        code, out, err = self.sotto(*words, **more)
+        self.assertEqual(code, 0, (words, out, err))
+        self.assertEqual(err, "", words)
+        return out
+
+    def file(self, text, name="secret"):
+        path = os.path.join(self.dir, name)
+        with open(path, "wb") as f:
+            f.write(text.encode())
+        return path
+
+
+class Table(Case):
+    """Every method of the table by its verb, with every parameter: exactly these parameters arrive."""
+
+    def value(self, p):
+        """(words for the flag, value in JSON)"""
+        kind = p["type"]
+        flag = "--" + flag_of(p)
+        if kind == "secret":
+            return [flag + "-file", self.file(SECRET + "\n", p["name"])], SECRET
+        if kind == "bool":
+            return ([flag], True) if "default" in p else ([flag, "no"], False)
+        if kind == "ms":
+            return [flag, "20s"] if p["min"] <= 20000 else [flag, "2min"], 20000 if p["min"] <= 20000 else 120000
+        if kind == "int":
+            return [flag, str(p["max"])], p["max"]
+        if kind == "enum":
+            return [flag, p["values"][-1]], p["values"][-1]
+        if kind == "kinds":
+            return [flag, "message.new,contact.state"], ["message.new", "contact.state"]
+        if kind == "confirm":
+            return ["--confirm", p["word"]], p["word"]
+        if kind == "path":
+            return [flag, "/tmp/x"], "/tmp/x"
+        if kind == "Id":
+            return [flag, ID], ID
+        if kind == "Hash":
+            return [flag, "0x" + "ab" * 32], "0x" + "ab" * 32
+        return [flag, "w\u00f6rd"], "w\u00f6rd"
+
+    def test_every_verb(self):
+        self.node.answers["sotto_eventList"] = {"events": [], "cursor": "e0", "oldest": "e0"}
+        for m in METHODS:
+            if m["name"] == "node doctor":
+                self.node.answers[camel(m["name"])] = []
+            words = m["name"].split(" ")
+            want = {}
+            taken = m.get("oneOf", [])[1:]
+            for p in m["params"]:
+                if p["name"] in taken:
+                    continue
+                flags, want[p["name"]] = self.value(p)
+                words += flags
+            if m.get("word") and "--confirm" not in words:
+                words += ["--confirm", m["word"]]
+            if m["write"]:
+                words += ["--request-key", "0123456789abcdef"]
+                want["requestKey"] = "0123456789abcdef"
+            with self.subTest(m["name"]):
+                code, out, err = self.sotto("--no-input", "--json", *words)
+                self.assertEqual((code, err), (0, ""))
+                self.assertEqual(self.node.params_of(camel(m["name"]))[-1], want)
+                json.loads(out)
+
+    def test_positional(self):
+        self.node.answers["sotto_eventList"] = {"events": [], "cursor": "e0", "oldest": "e0"}
+        for m in METHODS:
+            if not m["positional"]:
+                continue
+            words = m["name"].split(" ")
+            want = {}
+            for p in m["params"]:
+                flags, value = self.value(p)
+                if p["name"] in m["positional"]:
+                    words.append(flags[1])
+                elif p["type"] == "secret" or not p["optional"] and "default" not in p and p["name"] not in m.get("oneOf", []):
+                    words += flags
+                else:
+                    continue
+                want[p["name"]] = value
+            if m.get("word") and "--confirm" not in words:
+                words += ["--confirm", m["word"]]
+            with self.subTest(m["name"]):
+                code, _, err = self.sotto("--no-input", "--json", *words)
+                self.assertEqual((code, err), (0, ""))
+                self.assertEqual(self.node.params_of(camel(m["name"]))[-1], want)
+
+    def test_help_of_every_verb(self):
+        for m in METHODS:
+            out = self.ok("help", *m["name"].split(" "))
+            self.assertIn(m["help"][1:], out)
+            for p in m["params"]:
+                self.assertIn("--" + flag_of(p), out)
+            self.assertEqual(out, self.ok(*m["name"].split(" "), "--help"))
+        self.assertEqual(self.node.seen, [])
+        self.assertIn("sotto OBJECT VERB", self.ok("--help"))
+        self.assertIn("message.new", self.ok("help", "watch"))
+        self.assertRegex(self.ok("--version"), r"^sotto \d+\.\d+\.\d+\n$")
+
+
+class Errors(Case):
+    def test_every_code(self):
+        for e in ERRORS:
+            self.node.answers["sotto_nodeStatus"] = lambda params, c=e["code"]: (_ for _ in ()).throw(Refuse(c, retryMs=5))
+            with self.subTest(e["name"]):
+                code, out, err = self.sotto("status")
+                self.assertEqual((code, out, err), (e["exit"], "", "what why todo (%d)\n" % e["code"]))
+                code, out, err = self.sotto("status", "--json")
+                self.assertEqual((code, out), (e["exit"], ""))
+                self.assertEqual(err.count("\n"), 1)
+                self.assertEqual(json.loads(err), Refuse(e["code"], retryMs=5).object())
+
+    def test_exit_table(self):
+        """The classes of the design, spot by spot."""
+        table = {e["code"]: e["exit"] for e in ERRORS}
+        for code, want in {1002: 5, 1301: 5, 1105: 4, 1106: 4, 1102: 4, 2001: 3, 1305: 9, 1307: 9, 1407: 9, 1406: 9, 2101: 10, 2105: 10, 1009: 6,
+                           1403: 6, 1004: 7, 1502: 7, -32602: 2, 1000: 1}.items():
+            self.assertEqual(table[code], want, code)
+
+    def test_no_node(self):
+        for words in (["--socket", self.dir + "/none"], ["--data", self.dir + "/nowhere"]):
+            done = subprocess.run([PROGRAM, *words, "status"], capture_output=True, env=self.env())
+            self.assertEqual((done.returncode, done.stdout), (3, b""))
+            self.assertIn(b"(2001)", done.stderr)
+            done = subprocess.run([PROGRAM, *words, "status", "--json"], capture_output=True, env=self.env())
+            self.assertEqual(json.loads(done.stderr)["code"], 2001)
+        done = subprocess.run([PROGRAM, "--socket", "/" + "x" * 120, "status"], capture_output=True, env=self.env())
+        self.assertEqual(done.returncode, 10)
+
+    def test_data_and_places(self):
+        for words, env in ((["--data", self.dir], {}), ([], {"XDG_RUNTIME_DIR": self.dir}), ([], {"SOTTO_DATA_DIR": self.dir}), ([], {"XDG_DATA_HOME": self.dir}),
+                           ([], {"SOTTO_DATA_SOCKET": self.node.path})):
+            if "XDG_RUNTIME_DIR" in env or "XDG_DATA_HOME" in env:
+                os.makedirs(self.dir + "/sotto", exist_ok=True)
+                if not os.path.islink(self.dir + "/sotto/sotto.sock"):
+                    os.symlink(self.node.path, self.dir + "/sotto/sotto.sock")
+            done = subprocess.run([PROGRAM, *words, "event", "now", "--json"], capture_output=True, env=self.env(**env))
+            self.assertEqual((done.returncode, done.stdout), (0, b'{"cursor":"e0"}\n'), (words, env, done.stderr))
+
+    def test_node_dies(self):
+        def die(params):
+            self.node.drop_connections()
+            return True
+        self.node.answers["sotto_nodeStatus"] = die
+        code, out, err = self.sotto("status")
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn("(2001)", err)
+
+    def test_usage(self):
+        wrong = [["statsu"], ["contact"], ["contact", "ad", "x"], ["contact", "add"], ["contact", "add", "a", "b"], ["contact", "add", "a", "--alais", "b"],
+                 ["contact", "add", "a", "--alias"], ["contact", "add", "a", "--link", "b"], ["contact", "list", "--state", "friend"],
+                 ["contact", "list", "--limit", "many"], ["job", "wait", "j", "--for", "30"], ["job", "wait", "j", "--for", "30 parsecs"],
+                 ["job", "wait", "j", "--for", "99999999999999999999d"], ["event", "list", "--kinds", "message.old"], ["event", "list", "--kinds", ","],
+                 ["contact", "set", "bob", "--receipts", "maybe"], ["contact", "set", "bob", "--receipts"], ["node", "stop", "--now=1"], ["--data"],
+                 ["--bogus"], ["status", "--bogus"], ["status", "extra"], ["status", "--request-key", "0123456789abcdef"], ["status", "--confirm", "X"],
+                 ["watch", "message.old"], ["account", "create", "--name", "A", "--passphrase", "secret"], ["contact", "add", b"\xff\xfe"],
+                 ["help", "nothing"], ["--json"], ["vault", "wipe", "keys", "--confirm", "wipe"]]
+        for words in wrong:
+            with self.subTest(words):
+                done = subprocess.run([PROGRAM, "--socket", self.node.path, "--no-input", *words], capture_output=True, env=self.env())
+                self.assertEqual((done.returncode, done.stdout), (2, b""), done.stderr)
+                self.assertEqual(done.stderr.count(b"\n"), 1)
+        self.assertEqual([m for m, _ in self.node.seen], [])
+        self.assertIn("did you mean --alias", self.sotto("contact", "add", "a", "--alais", "b")[2])
+        self.assertIn("did you mean status", self.sotto("statsu")[2])
+        self.assertIn("did you mean accept", self.sotto("contact", "acept")[2])
+
+
+class Output(Case):
+    def test_json_is_exact(self):
+        result = {"items": [{"z": 1, "a": [None, True, 12345678901234567, "\u00e9\u202e\u0007 \"\\"], "e": {}}]}
+        self.node.answers["sotto_contactList"] = result
+        out = self.ok("contact", "list", "--json")
+        self.assertEqual(out.count("\n"), 1)
+        self.assertEqual(json.loads(out), result)
+        self.assertLess(out.index('"z"'), out.index('"a"'))
+
+    def test_large(self):
+        self.node.answers["sotto_chatExport"] = {"text": "x" * (12 << 20)}
+        self.assertEqual(len(json.loads(self.ok("chat", "export", "bob", "--format", "json", "--json"))["text"]), 12 << 20)
+
+    def test_text_is_clean(self):
+        evil = "\u001b[2Jred\u202eevil\r\nnext\u0085\u200b\t\u2066"
+        self.node.answers["sotto_contactList"] = {"items": [{"id": ID, "alias": evil, "state": "incoming", "note": evil}]}
+        self.node.answers["sotto_messageList"] = {"items": [{"message": "m1", "chat": ID, "from": ID, "own": False, "ms": 1700000000000, "kind": "text",
+                                                             "text": evil, "number": 1, "state": "received", "states": []}]}
+        for words in (["contact", "list"], ["message", "list", "bob"], ["message", "list", "bob", "--plain"]):
+            out = self.ok(*words)
+            for c in "\u001b\u202e\u0085\u200b\u2066\r\u0007":
+                self.assertNotIn(c, out)
+            self.assertIn("<U+202E>evil", out)
+        self.assertEqual(self.ok("message", "list", "bob", "--plain").count("\n"), 1)
+
+    def test_message_words(self):
+        def message(state, **more):
+            return {"message": "m1", "chat": ID, "from": "0x1", "own": True, "ms": 1700000000000, "kind": "text", "text": "eight", "number": 2,
+                    "state": state, "states": [{"state": state, "ms": 1700000060000}], **more}
+        want = {"queued": "waiting for network", "working": "preparing", "sent": "\u2713 a relay took it", "delivered": "\u2713\u2713 on their device 14 Nov 2023 22:14",
+                "read": "\u2713\u2713 read", "expired": "nobody collected it", "failed": "! failed", "cancelled": "cancelled"}
+        for state, words in want.items():
+            self.node.answers["sotto_messageSend"] = message(state)
+            self.assertIn(words, self.ok("send", "bob", "eight"))
+        self.node.answers["sotto_messageSend"] = message("held", heldUntilMs=1700000000000)
+        self.assertIn("held until 14 Nov 2023 22:13 by a mailbox", self.ok("send", "bob", "eight"))
+        self.node.answers["sotto_messageList"] = {"items": [message("received", gapBefore=2, own=False)]}
+        self.node.answers["sotto_contactList"] = {"items": [{"id": "0x1", "alias": "bob", "state": "mutual"}]}
+        out = self.ok("read", "bob")
+        self.assertIn("2 before this have not arrived yet", out)
+        self.assertIn("bob  eight", out)
+        self.assertEqual(self.node.params_of("sotto_chatRead"), [{"chat": "bob", "upTo": "m1"}])
+
+    def test_sentences(self):
+        self.node.answers["sotto_nodeStatus"] = {"version": "0.1", "network": "test-1", "peers": 1, "peer": "enode://x", "doors": {"socket": "/x"}, "height": None,
+                                                 "parts": {"relay": {"state": "up", "since": 1, "text": "2 first hops"}}}
+        out = self.ok("status")
+        self.assertIn('network "test-1" \u00b7 1 peer\n', out)
+        self.assertIn("relay     up        2 first hops", out)
+        self.node.answers["sotto_contactAdd"] = {"id": ID, "alias": "bob", "state": "requested"}
+        self.assertIn("bob  asked; waiting for their answer", self.ok("add", "sotto:0x1"))
+        self.assertIn("sotto add LINK", self.ok("contact", "list"))
+        self.node.answers["sotto_messageList"] = {"items": []}
+        self.assertEqual(self.ok("message", "list", "bob"), "Nothing written yet.\n")
+        self.node.answers["sotto_accountLink"] = {"link": "sotto:0x1?c=x"}
+        self.assertEqual(self.ok("account", "link"), "sotto:0x1?c=x\n")
+        self.node.answers["sotto_relayStats"] = {"envelopes": {"accepted": 9, "lowWork": 0}, "forwarded": 3}
+        self.assertIn("accepted 9", self.ok("relay", "stats"))
+        self.assertEqual(self.ok("node", "stop"), "done\n")
+        self.assertEqual(self.ok("node", "stop", "--quiet"), "")
+
+    def test_values(self):
+        for text, ms in (("0", 0), ("500ms", 500), ("30s", 30000), ("5min", 300000), ("5m", 300000), ("12h", 43200000), ("14d", 1209600000), ("2w", 1209600000)):
+            self.ok("contact", "set", "bob", "--timer", text, "--json")
+            self.assertEqual(self.node.params_of("sotto_contactSet")[-1]["timerMs"], ms)
+        self.ok("send", "bob", "--text-file", "-", "--json", stdin="one\ntwo\n")
+        self.assertEqual(self.node.params_of("sotto_messageSend")[-1], {"chat": "bob", "text": "one\ntwo"})
+        self.ok("send", "--json", "--", "bob", "--json is a flag")
+        self.assertEqual(self.node.params_of("sotto_messageSend")[-1], {"chat": "bob", "text": "--json is a flag"})
+        self.ok("send", "bob", "--text=--x", "--json")
+        self.assertEqual(self.node.params_of("sotto_messageSend")[-1]["text"], "--x")
+        self.node.answers["sotto_backupCreate"] = {"bytes": 1}
+        done = subprocess.run([PROGRAM, "--socket", self.node.path, "backup", "create", "b.bak", "--passphrase-file", self.file("x"), "--json"], cwd=self.dir,
+                              capture_output=True, env=self.env())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.node.params_of("sotto_backupCreate")[-1]["path"], os.path.realpath(self.dir) + "/b.bak")
+        self.assertEqual(self.sotto("send", "bob", "--text-file", self.dir + "/none")[0], 1)
+
+    def test_account_flag(self):
+        self.node.answers["sotto_accountList"] = {"items": [{"id": ID, "name": "Alice"}]}
+        self.node.answers["sotto_accountShow"] = {"id": ID, "name": "Alice"}
+        self.ok("--account", "Alice", "account", "link", "--json")
+        self.assertEqual(self.node.params_of("sotto_accountLink")[-1], {"account": ID})
+        self.ok("--account", ID.lower(), "contact", "list", "--json")
+        self.assertEqual(self.sotto("--account", "0x" + "1" * 40, "contact", "list")[0], 2)
+        self.assertEqual(self.sotto("--account", "Carol", "contact", "list")[0], 5)
+        self.assertEqual(len(self.node.params_of("sotto_contactList")), 1)
+
+    def test_doctor(self):
+        self.node.answers["sotto_nodeDoctor"] = [{"id": "disk", "result": "ok", "what": "Room."}]
+        self.assertIn("ok    disk  Room.", self.ok("doctor"))
+        self.node.answers["sotto_nodeDoctor"] = [{"id": "disk", "result": "warn", "what": "Little."}]
+        self.assertEqual(self.sotto("doctor")[0], 1)
+        self.node.answers["sotto_nodeDoctor"] = [{"id": "disk", "result": "fail", "what": "None."}]
+        self.assertEqual(self.sotto("doctor", "--json")[0], 10)
+        done = subprocess.run([PROGRAM, "--data", self.dir + "/none", "doctor", "--json"], capture_output=True, env=self.env())
+        self.assertEqual(done.returncode, 10)
+        self.assertEqual(json.loads(done.stdout)[0]["id"], "node")
+
+
+class Secrets(Case):
+    def test_forms(self):
+        self.node.answers["sotto_accountCreate"] = {"account": ID, "phraseShown": False}
+        for text, want in ((SECRET, SECRET), (SECRET + "\n", SECRET), (SECRET + "\n\n", SECRET + "\n"), ("", ""), ("a\r\n", "a")):
+            self.ok("account", "create", "--name", "Alice", "--passphrase-file", self.file(text), "--no-input", "--json")
+            self.assertEqual(self.node.params_of("sotto_accountCreate")[-1], {"name": "Alice", "passphrase": want})
+        r, w = os.pipe()
+        os.write(w, b"by fd\n")
+        os.close(w)
+        done = subprocess.run([PROGRAM, "--socket", self.node.path, "account", "create", "--name", "A", "--passphrase-fd", str(r), "--json"], pass_fds=[r],
+                              capture_output=True, env=self.env())
+        os.close(r)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.node.params_of("sotto_accountCreate")[-1]["passphrase"], "by fd")
+        self.ok("account", "create", "--name", "A", "--passphrase-file", "-", "--json", stdin="by stdin\n")
+        self.assertEqual(self.node.params_of("sotto_accountCreate")[-1]["passphrase"], "by stdin")
+
+    def test_refused(self):
+        count = len(self.node.seen)
+        for words in (["--passphrase", "x"], ["--passphrase=x"], [], ["--passphrase-fd", "99"], ["--passphrase-fd", "x"], ["--passphrase-file", self.dir + "/none"],
+                      ["--passphrase-file", self.file("a\0b")], ["--passphrase-file", self.file("x" * 2000)]):
+            code, out, err = self.sotto("account", "create", "--name", "Alice", "--no-input", *words)
+            self.assertIn(code, (1, 2), words)
+            self.assertEqual(out, "")
+        self.assertEqual(len(self.node.seen), count)
+        code, _, err = self.sotto("account", "create", "--name", "Alice", "--passphrase", "hunter2", "--json")
+        self.assertNotIn("hunter2", err)
+
+    def test_restore(self):
+        self.node.answers["sotto_accountRestore"] = {"account": ID}
+        self.assertEqual(self.sotto("account", "restore", "--no-input")[0], 2)
+        self.assertEqual(self.sotto("account", "restore", "--no-input", "--phrase-file", self.file("a b"))[0], 2)
+        self.ok("account", "restore", "--no-input", "--phrase-file", self.file("a b\n", "p"), "--passphrase-file", self.file(""), "--name", "Alice", "--json")
+        self.assertEqual(self.node.params_of("sotto_accountRestore")[-1], {"phrase": "a b", "passphrase": "", "name": "Alice"})
+
+
+class Jobs(Case):
+    def setUp(self):
+        super().setUp()
+        self.node.answers["sotto_backupCreate"] = {"job": "j7"}
+        self.words = ["backup", "create", "/x", "--passphrase-file", self.file("p")]
+
+    def test_waits(self):
+        states = [{"job": "j7", "state": "running", "step": "sealing", "done": 1, "total": 2}, Refuse(1004, job="j7"),
+                  {"job": "j7", "state": "done", "result": {"bytes": 5, "items": 2, "hash": "0x1"}}]
+
+        def wait(params):
+            value = states.pop(0)
+            if isinstance(value, Refuse):
+                raise value
+            return value
+        self.node.answers["sotto_jobWait"] = wait
+        self.assertEqual(json.loads(self.ok(*self.words, "--json")), {"bytes": 5, "items": 2, "hash": "0x1"})
+        self.assertEqual(self.node.params_of("sotto_jobWait")[0]["job"], "j7")
+
+    def test_no_wait(self):
+        self.assertEqual(json.loads(self.ok(*self.words, "--json", "--no-wait")), {"job": "j7"})
+        self.assertEqual(self.node.params_of("sotto_jobWait"), [])
+
+    def test_fails(self):
+        self.node.answers["sotto_jobWait"] = {"job": "j7", "state": "failed", "error": Refuse(1203, job="j7").object()}
+        code, out, err = self.sotto(*self.words, "--json")
+        self.assertEqual((code, out), (10, ""))
+        self.assertEqual(json.loads(err)["code"], 1203)
+        self.node.answers["sotto_jobWait"] = {"job": "j7", "state": "cancelled"}
+        self.assertEqual(self.sotto(*self.words)[0], 6)
+
+    def test_interrupted(self):
+        self.node.answers["sotto_jobWait"] = lambda params: time.sleep(15) or {"job": "j7", "state": "running"}
+        p = subprocess.Popen([PROGRAM, "--socket", self.node.path, *self.words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env())
+        self.node.wait_for("sotto_jobWait")
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=20)
+        self.assertEqual((p.returncode, out), (130, b""))
+        self.assertIn(b"job j7", err)
+
+
+class Confirm(Case):
+    def test_needs_the_word(self):
+        self.node.answers["sotto_contactRemove"] = {"id": ID, "alias": "bob", "state": "ended"}
+        for words in (["contact", "remove", "bob"], ["chat", "clear", "bob"], ["chat", "end", "bob"], ["message", "remove", "m1"], ["vault", "wipe", "all"]):
+            code, out, err = self.sotto(*words)
+            self.assertEqual((code, out), (2, ""))
+            self.assertIn("--confirm", err)
+            self.assertEqual(self.sotto(*words, "--confirm", "YES")[0], 2)
+        self.assertEqual(self.node.seen, [])
+        self.ok("contact", "remove", "bob", "--confirm", "REMOVE", "--json")
+        self.assertEqual(self.node.params_of("sotto_contactRemove"), [{"contact": "bob"}])
+        self.ok("vault", "wipe", "all", "--confirm", "WIPE", "--json")
+        self.assertEqual(self.node.params_of("sotto_vaultWipe"), [{"level": "all", "confirm": "WIPE"}])
+
+
+class Terminal(Case):
+    """With a person at a terminal: a pty, and what it showed."""
+
+    def spawn(self, *words, **env):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(PROGRAM, [PROGRAM, "--socket", self.node.path, *words], self.env(TERM="xterm", **env))
+        self.pid, self.fd, self.screen = pid, fd, b""
+
+    def expect(self, text, seconds=20):
+        end = time.monotonic() + seconds
+        at = text.encode()
+        while at not in self.screen:
+            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+            try:
+                data = os.read(self.fd, 65536) if ready else b""
+            except OSError:
+                data = b""
+            if not data:
+                self.fail("%r is not in %r" % (text, self.screen))
+            self.screen += data
+        self.screen = self.screen[self.screen.index(at) + len(at):]
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def ends(self, status, seconds=20):
+        end = time.monotonic() + seconds
+        shown = self.screen
+        while time.monotonic() < end:
+            ready, _, _ = select.select([self.fd], [], [], 0.1)
+            if ready:
+                try:
+                    data = os.read(self.fd, 65536)
+                except OSError:
+                    data = b""
+                if not data:
+                    break
+                shown += data
+        _, got = os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        self.assertEqual(os.waitstatus_to_exitcode(got), status, shown)
+        return shown.decode()
+
+    def test_prompts(self):
+        self.node.answers["sotto_accountCreate"] = {"account": ID, "phraseShown": False}
+        self.spawn("account", "create", "--json")
+        self.expect("Name (only contacts see it): ")
+        self.type("Alice\n")
+        self.expect("read your messages): ")
+        with open("/proc/%d/cmdline" % self.pid, "rb") as f:
+            self.assertNotIn(SECRET.encode(), f.read())
+        self.type(SECRET + "\n")
+        self.expect("once more: ")
+        self.type("another\n")
+        self.expect("They differ. Again.")
+        self.expect("read your messages): ")
+        self.type(SECRET + "\n")
+        self.expect("once more: ")
+        self.type(SECRET + "\n")
+        shown = self.ends(0)
+        self.assertNotIn("horse", shown + self.screen.decode())
+        self.assertEqual(self.node.params_of("sotto_accountCreate"), [{"name": "Alice", "passphrase": SECRET}])
+
+    def test_order_of_secrets(self):
+        self.spawn("account", "passphrase", "--json")
+        self.expect("Passphrase: ")
+        self.type("old\n")
+        self.expect("New passphrase: ")
+        self.type("new\n")
+        self.expect("once more: ")
+        self.type("new\n")
+        self.ends(0)
+        self.assertEqual(self.node.params_of("sotto_accountPassphrase"), [{"passphrase": "old", "new": "new"}])
+
+    def test_no_input_never_asks(self):
+        self.spawn("--no-input", "vault", "unlock")
+        self.assertIn("--passphrase-file", self.ends(2))
+        self.assertEqual(self.node.seen, [])
+
+    def test_ctrl_c_restores_echo(self):
+        self.spawn("vault", "unlock")
+        self.expect("Passphrase: ")
+        self.type("half\x03")
+        self.ends(130)
+        self.assertEqual(self.node.seen, [])
+
+    def test_confirm(self):
+        self.spawn("chat", "clear", "bob")
+        self.expect("This will go: All messages")
+        self.expect("Type CLEAR to go on: ")
+        self.type("clear\n")
+        self.assertIn("Nothing was changed.", self.ends(2))
+        self.assertEqual(self.node.seen, [])
+        self.spawn("chat", "clear", "bob", "--json")
+        self.expect("Type CLEAR to go on: ")
+        self.type("CLEAR\n")
+        self.ends(0)
+        self.assertEqual(self.node.params_of("sotto_chatClear"), [{"chat": "bob"}])
+
+    def test_progress(self):
+        states = [{"job": "j7", "state": "running", "step": "sealing", "done": 1, "total": 2}, {"job": "j7", "state": "done", "result": {"bytes": 5}}]
+        self.node.answers["sotto_backupCreate"] = {"job": "j7"}
+        self.node.answers["sotto_jobWait"] = lambda params: states.pop(0)
+        self.spawn("backup", "create", "/x", "--passphrase-file", self.file("p"))
+        self.expect("sealing  1 / 2")
+        self.expect("Ctrl+C leaves it running")
+        self.assertIn("bytes  5", self.ends(0))
+
+    def test_chat(self):
+        """The first minute, on a terminal: create, then leave."""
+        accounts = []
+
+        def create(params):
+            accounts.append({"id": ID, "name": params["name"], "locked": False})
+            return {"account": ID, "phraseShown": False}
+
+        def show(params):
+            if not accounts:
+                raise Refuse(1201)
+            return accounts[0]
+        self.node.answers.update({"sotto_accountCreate": create, "sotto_accountShow": show, "sotto_accountPhrase": ["word%d" % i for i in range(1, 25)]})
+        self.spawn()
+        self.expect("1 create one   2 restore")
+        self.expect("2 = restore): ")
+        self.type("Alice\n")
+        self.expect("read your messages): ")
+        self.type("\n")
+        self.expect("Show them now? [y/N] ")
+        self.type("y\n")
+        self.expect("24 word24")
+        self.expect("No contacts yet. /add LINK adds one")
+        self.type("/quit\n")
+        self.ends(0)
+        self.assertEqual(self.node.params_of("sotto_accountPhrase"), [{"passphrase": ""}])
+
+    def test_chat_locked(self):
+        def unlock(params):
+            if params["passphrase"] != SECRET:
+                raise Refuse(1106)
+            return {"unlockedMs": 1}
+        self.node.answers.update({"sotto_accountShow": {"id": ID, "name": "Alice", "locked": True}, "sotto_vaultUnlock": unlock})
+        self.spawn()
+        self.expect("The account is locked. Passphrase: ")
+        self.type("wrong\n")
+        self.expect("(1106)")
+        self.expect("Passphrase: ")
+        self.type(SECRET + "\n")
+        self.expect("/help shows")
+        self.type("\x04")
+        self.ends(0)
+
+
+class Pipe(Case):
+    """The line chat under a pipe."""
+
+    def setUp(self):
+        super().setUp()
+        self.node.answers.update({
+            "sotto_accountShow": {"id": ID, "name": "Alice", "locked": False},
+            "sotto_contactList": {"items": [{"id": "0xb0b", "alias": "bob", "state": "mutual"}, {"id": "0xca401", "alias": "", "state": "incoming", "note": "It is Carol"}]},
+            "sotto_contactGet": lambda p: {"id": {"bob": "0xb0b"}.get(p["contact"], p["contact"]), "alias": "bob", "state": "mutual"},
+            "sotto_messageSend": lambda p: {"message": "m9", "chat": p["chat"], "own": True, "ms": 1700000000000, "text": p["text"], "state": "queued", "states": [],
+                                            "kind": "text"},
+        })
+
+    def start(self, *words):
+        self.p = subprocess.Popen([PROGRAM, "--socket", self.node.path, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  env=self.env(), start_new_session=True)
+        self.shown = b""
+
+    def expect(self, text, seconds=20):
+        end = time.monotonic() + seconds
+        while text.encode() not in self.shown:
+            ready, _, _ = select.select([self.p.stdout], [], [], max(0, end - time.monotonic()))
+            data = os.read(self.p.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                self.fail("%r is not in %s" % (text, self.shown.decode()))
+            self.shown += data
+
+    def type(self, text):
+        self.p.stdin.write(text.encode())
+        self.p.stdin.flush()
+
+    def end(self, status=0):
+        self.p.stdin.close()
+        self.shown += self.p.stdout.read()
+        self.p.stdout.close()
+        self.assertEqual(self.p.wait(20), status, self.shown.decode())
+        return self.shown.decode()
+
+    def test_talk(self):
+        self.start("--plain")
+        self.expect("0xca401  asks to be your contact")
+        self.expect('"It is Carol"')
+        self.type("to nobody\n")
+        self.expect("To whom?")
+        self.type("@bob Is the kettle on?\n")
+        self.expect("me to bob  Is the kettle on?   [waiting for network]")
+        self.type("and plain\n//slash\n")
+        self.node.wait_for("sotto_messageSend", 3)
+        self.assertEqual([p for p in self.node.params_of("sotto_messageSend")],
+                         [{"chat": "0xb0b", "text": t} for t in ("Is the kettle on?", "and plain", "/slash")])
+        message = {"message": "m20", "chat": "0xb0b", "from": "0xb0b", "own": False, "ms": 1700000000000, "kind": "text", "text": "Two \u001b[31msugars\u202e?\nyes",
+                   "number": 3, "state": "received", "states": []}
+        self.node.push("message.new", message)
+        self.expect("bob  Two [31msugars<U+202E>? / yes")
+        self.node.wait_for("sotto_chatRead")
+        self.node.push("message.state", {"message": "m9", "chat": "0xb0b", "own": True, "text": "Is the kettle on?", "state": "delivered",
+                                         "states": [{"state": "delivered", "ms": 1700000060000}]})
+        self.expect("bob: \u2713\u2713 on their device 14 Nov 2023 22:14  (/slash)")
+        self.node.push("message.gap", {"chat": "0xb0b", "number": 58})
+        self.expect("message 58 of bob has not arrived yet; asked for again")
+        self.node.push("contact.request", {"contact": {"id": "0xda3e", "alias": "", "state": "incoming", "note": "hello"}})
+        self.expect("/accept 0xda3e")
+        self.node.push("contact.state", {"contact": {"id": "0xb0b", "alias": "bob", "state": "mutual"}, "before": "accepted", "after": "mutual"})
+        self.expect("bob  is your contact")
+        self.type("/quit\n")
+        self.end()
+
+    def test_commands(self):
+        self.node.answers.update({"sotto_contactAdd": {"id": "0x1", "alias": "", "state": "requested"}, "sotto_accountLink": {"link": "sotto:0x1"},
+                                  "sotto_contactAccept": {"id": "0xca401", "alias": "carol", "state": "accepted"},
+                                  "sotto_contactDecline": {"id": "0xca401", "alias": "", "state": "declined"},
+                                  "sotto_contactSafety": {"words": ["one", "two"], "digits": "123", "sentence": "No record.", "height": None},
+                                  "sotto_contactVerify": {"id": "0xb0b", "alias": "bob", "state": "mutual", "verified": True}})
+        self.start()
+        self.type("/add sotto:0x1?c=x It is Alice\n/accept 0xca401 carol\n/decline 0xca401\n/verify bob\n/verify bob one two\n/link\n/contacts\n/chat bob\n/heлp\n/hlp\n"
+                  "/add\n/help\n   \n/read bob\n")
+        self.expect("/quit")
+        out = self.end()
+        self.assertEqual(self.node.params_of("sotto_contactAdd"), [{"link": "sotto:0x1?c=x", "note": "It is Alice"}])
+        self.assertEqual(self.node.params_of("sotto_contactAccept"), [{"contact": "0xca401", "alias": "carol"}])
+        self.assertEqual(self.node.params_of("sotto_contactDecline"), [{"contact": "0xca401"}])
+        self.assertEqual(self.node.params_of("sotto_contactVerify"), [{"contact": "bob", "code": "one two"}])
+        self.assertIn("one, two", out)
+        self.assertIn("\u2714 compared", out)
+        self.assertIn("did you mean /help", out)
+        self.assertIn("/add LINK [NOTE]", out)
+        self.assertIn("sotto:0x1\n", out)
+
+    def test_first_run(self):
+        accounts = []
+
+        def create(params):
+            accounts.append({"id": ID, "name": params["name"], "locked": False})
+            return {"job": "j1"}
+
+        def show(params):
+            if not accounts:
+                raise Refuse(1201)
+            return accounts[0]
+        self.node.answers.update({"sotto_accountCreate": create, "sotto_accountShow": show, "sotto_contactList": {"items": []},
+                                  "sotto_jobWait": {"job": "j1", "state": "done", "result": {"account": ID, "phraseShown": False}}})
+        self.start()
+        self.type("1\nAlice\n%s\nn\n/quit\n" % SECRET)
+        out = self.end()
+        self.assertEqual(self.node.params_of("sotto_accountCreate"), [{"name": "Alice", "passphrase": SECRET}])
+        self.assertIn("No contacts yet", out)
+        self.assertNotIn("horse", out)
+
+    def test_restore(self):
+        accounts = []
+
+        def restore(params):
+            accounts.append({"id": ID, "name": "Alice", "locked": False})
+            return {"account": ID, "contacts": 0, "chats": 0}
+
+        def show(params):
+            if not accounts:
+                raise Refuse(1201)
+            return accounts[0]
+        self.node.answers.update({"sotto_accountRestore": restore, "sotto_accountShow": show})
+        self.start()
+        self.type("2\nword word word\nAlice\n\n/quit\n")
+        self.end()
+        self.assertEqual(self.node.params_of("sotto_accountRestore"), [{"phrase": "word word word", "name": "Alice", "passphrase": ""}])
+
+    def test_lock_and_gone(self):
+        self.start()
+        self.expect("/help shows")
+        self.type("/lock\n")
+        self.end()
+        self.assertEqual(self.node.params_of("sotto_vaultLock"), [{}])
+        self.start()
+        self.expect("/help shows")
+        self.node.wait_for("sotto_eventList", 1)
+        self.node.drop_connections()
+        self.expect("(2001)")
+        self.end(3)
+
+    def test_long_line(self):
+        self.start()
+        self.type("/chat bob\n" + "x" * 200000 + "\nshort\n")
+        out = self.end()
+        self.assertIn("too long", out)
+        self.assertEqual([p["text"] for p in self.node.params_of("sotto_messageSend")], ["short"])
+
+
+class Watch(Case):
+    def test_watch(self):
+        p = subprocess.Popen([PROGRAM, "--socket", self.node.path, "watch", "message.new", "--from", "e0"], stdout=subprocess.PIPE, env=self.env())
+        self.node.push("message.new", {"text": "one"})
+        self.node.push("node.peer", {"peer": "x"})
+        self.node.push("message.new", {"text": "two"})
+        lines = [json.loads(p.stdout.readline()) for _ in range(2)]
+        self.assertEqual([x["data"]["text"] for x in lines], ["one", "two"])
+        self.node.wait_for("sotto_eventList", 2)
+        p.send_signal(signal.SIGINT)
+        rest = p.stdout.read()
+        p.stdout.close()
+        self.assertEqual(p.wait(20), 130)
+        self.assertEqual(json.loads(rest), {"cursor": "e3"})
+
+    def test_for(self):
+        self.node.push("message.new", {"text": "before"})
+        out = self.ok("watch", "--for", "100ms")
+        self.assertEqual(out, '{"cursor":"e1"}\n')
+        out = self.ok("watch", "--from=e0", "--for", "100ms").splitlines()
+        self.assertEqual(json.loads(out[0])["data"]["text"], "before")
+
+
+class Speed(Case):
+    def test_status(self):
+        times = []
+        for _ in range(21):
+            before = time.monotonic()
+            self.ok("status", "--json")
+            times.append(time.monotonic() - before)
+        times.sort()
+        print("sotto status, with the fake node: median %.1f ms" % (times[10] * 1000), file=sys.stderr)
+        self.assertLess(times[10], 0.5)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]] + sys.argv[2:])
