@@ -239,7 +239,6 @@ def make_c(api, errors):
     out = [HEAD]
     w = out.append
     w('#include "api.h"\n#include "rpc/dispatch.h"\n\n#include <string.h>\n')
-    w("#if __SIZEOF_LONG__ < 8\n#error numbers of the tables need 64 bits\n#endif")
     for m in api["methods"]:
         prefix = "v_%s_" % c_name(m)
         for p in m["params"]:
@@ -497,13 +496,14 @@ def make_docs(api, errors):
     a("\n## Forms\n")
     for k, v in api["types"].items():
         a("- `%s` %s" % (k, v))
-    a("\nA list never has floating numbers; times are unix milliseconds.\n")
+    a("\nSizes, heights and times are whole numbers; times are unix milliseconds.\n")
     a("\n## Events\n")
     a("`{seq, cursor, ms, account, kind, data}`, ordered, at least once, kept 7 days or 200 000.\n")
     for k, v in api["events"]:
         a("- `%s` %s" % (k, v))
     a("\n## Errors\n")
-    a("`{code, message, data: {name, what, why, todo, field?, state?, retryMs?, job?}}`. Any method may answer %s. A part in [ ] is left out when its value is not known.\n" % " ".join(map(str, ALWAYS)))
+    a("`{code, message, data: {name, what, why, todo, field?, state?, retryMs?, job?, oldest?, doc}}`. Any method may answer %s. "
+      "A part in [ ] is left out when its value is not known; | separates what is tried in turn.\n" % " ".join(map(str, ALWAYS)))
     a("| code | name | text | exit |\n| --- | --- | --- | --- |")
     for e in errors:
         text = " ".join(x for x in (e["what"], e["why"], e["todo"]) if x)

@@ -26,7 +26,13 @@ struct app {
     char socket[4096];                    /* where the node was looked for */
 };
 
-extern volatile sig_atomic_t interrupted;             /* set by SIGINT */
+/* Set by SIGINT and SIGTERM. Both are blocked but for the moments inside wait_input, so that none can slip in between a look at
+ * this flag and the system call that would then wait for ever. */
+extern volatile sig_atomic_t interrupted;
+struct pollfd;
+/* poll() that a signal ends: > 0 ready, 0 time over, -1 interrupted. timeout_ms -1 = no end. */
+int wait_input(struct pollfd *fds, unsigned count, int timeout_ms);
+bool wait_readable(int fd);               /* false = interrupted */
 
 /* client.c: one JSON value a line over the unix socket. */
 /* Connects; 0, or prints the error and returns the exit code. */

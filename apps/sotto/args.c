@@ -130,9 +130,8 @@ static char *read_whole(int fd, size_t max, const char **why)
     char *data = malloc(cap);
     for (;;) {
         if (!data) abort();
-        ssize_t n = read(fd, data + size, cap - size - 1);
-        if (n < 0 && errno == EINTR && !interrupted) continue;
-        if (n < 0) *why = strerror(errno);
+        ssize_t n = wait_readable(fd) ? read(fd, data + size, cap - size - 1) : -1;
+        if (n < 0) *why = interrupted ? "interrupted" : strerror(errno);
         if (n <= 0) {
             if (n == 0) break;
             goto fail;

@@ -4,7 +4,6 @@
 #include "tty.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +37,8 @@ char *chat_line(struct chat *c, bool block)
         }
         if (c->eof) return NULL;
         struct pollfd p = { STDIN_FILENO, POLLIN, 0 };
-        if (!block && poll(&p, 1, 0) <= 0) return NULL;
+        if (wait_input(&p, 1, block ? -1 : 0) <= 0) return NULL;
         ssize_t got = read(STDIN_FILENO, c->buffer + c->size, sizeof c->buffer - c->size);
-        if (got < 0 && errno == EINTR) {
-            if (interrupted) return NULL;
-            continue;
-        }
         if (got <= 0) c->eof = true;
         else c->size += (size_t)got;
     }
@@ -145,10 +140,27 @@ static void say_to(struct chat *c, const char *chat, const char *text)
     json_decref(m);
 }
 
+static void note_state(struct chat *c, const json_t *contact)
+{
+    if (*text_of(contact, "id") && *text_of(contact, "state")) json_object_set_new(c->states, text_of(contact, "id"), json_string(text_of(contact, "state")));
+}
+
+/* A contact on one line; a request with what to type. */
 static void show_contact_line(struct chat *c, const json_t *contact)
 {
-    show_result(c->app, find_verb("contact", "get"), contact);
-    (void)c;
+    const char *id = text_of(contact, "id"), *alias = text_of(contact, "alias"), *state = text_of(contact, "state");
+    bool asks = strcmp(state, "incoming") == 0;
+    put_clean(stdout, *alias ? alias : id, CLEAN_LINE);
+    printf("  %s", contact_state_words(state));
+    if (asks && *text_of(contact, "note")) {
+        fputs(": \"", stdout);
+        put_clean(stdout, text_of(contact, "note"), CLEAN_LINE);
+        fputc('"', stdout);
+    }
+    if (*alias && strlen(id) == 42) printf("  (%.6s..%s)", id, id + 38);
+    if (asks) printf("   /accept %s [NAME]  /decline %s", id, id);
+    putchar('\n');
+    note_state(c, contact);
 }
 
 static void on_message(struct chat *c, const json_t *m, bool is_new)
@@ -201,11 +213,10 @@ static void on_event(struct chat *c, const json_t *event)
     } else if (!strcmp(kind, "contact.request")) {
         refresh_names(c);
         show_contact_line(c, contact);
-        printf("  /accept %s [NAME]   or /decline %s\n", text_of(contact, "id"), text_of(contact, "id"));
     } else if (!strcmp(kind, "contact.state") || !strcmp(kind, "contact.key")) {
         refresh_names(c);
         if (!strcmp(text_of(contact, "state"), "mutual") && !c->to[0]) snprintf(c->to, sizeof c->to, "%s", text_of(contact, "id"));
-        show_contact_line(c, contact);
+        if (!strcmp(kind, "contact.key") || strcmp(text_of(c->states, text_of(contact, "id")), text_of(contact, "state")) != 0) show_contact_line(c, contact);
         if (!strcmp(kind, "contact.key") && *text_of(data, "sentence")) {
             fputs("  ", stdout);
             put_clean(stdout, text_of(data, "sentence"), CLEAN_LINE);
@@ -235,8 +246,11 @@ static void one_verb(struct chat *c, const char *object, const char *verb, const
     json_t *error, *result = chat_call(c, v->rpc, params, &error);
     if (result) show_result(c->app, v, result);
     else if (error) report_error(c->app, error);
+    if (strcmp(object, "contact") == 0) {
+        note_state(c, result);
+        refresh_names(c);
+    }
     json_decref(result);
-    if (strcmp(object, "contact") == 0) refresh_names(c);
 }
 
 static void cmd_add(struct chat *c, const char *link, const char *note) { one_verb(c, "contact", "add", "link", link, "note", note); }
@@ -248,6 +262,11 @@ static void cmd_accept(struct chat *c, const char *who, const char *alias)
 static void cmd_decline(struct chat *c, const char *who, const char *rest) { (void)rest; one_verb(c, "contact", "decline", "contact", who, NULL, NULL); }
 static void cmd_block(struct chat *c, const char *who, const char *rest) { (void)rest; one_verb(c, "contact", "block", "contact", who, NULL, NULL); }
 static void cmd_unblock(struct chat *c, const char *who, const char *rest) { (void)rest; one_verb(c, "contact", "unblock", "contact", who, NULL, NULL); }
+static void cmd_name(struct chat *c, const char *who, const char *alias)
+{
+    if (alias && *alias) one_verb(c, "contact", "set", "contact", who, "alias", alias);
+    else puts("/name WHO NAME  what you call them");
+}
 static void cmd_contacts(struct chat *c, const char *a, const char *b) { (void)a; (void)b; one_verb(c, "contact", "list", NULL, NULL, NULL, NULL); }
 static void cmd_chats(struct chat *c, const char *a, const char *b) { (void)a; (void)b; one_verb(c, "chat", "list", NULL, NULL, NULL, NULL); }
 static void cmd_link(struct chat *c, const char *a, const char *b) { (void)a; (void)b; one_verb(c, "account", "link", NULL, NULL, NULL, NULL); }
@@ -331,6 +350,7 @@ static const struct command_word {
     { "/add", "/a", "/add LINK [NOTE]", "ask somebody to become a contact", true, cmd_add },
     { "/accept", "/y", "/accept WHO [NAME]", "say yes to a request, and what you call them", true, cmd_accept },
     { "/decline", "/n", "/decline WHO", "say no; can be undone for 14 days", true, cmd_decline },
+    { "/name", "/m", "/name WHO NAME", "what you call them", true, cmd_name },
     { "/contacts", "/c", "/contacts", "the people you know, and who asks", false, cmd_contacts },
     { "/chats", "/l", "/chats", "your conversations", false, cmd_chats },
     { "/chat", "/g", "/chat WHO", "go to a conversation", true, cmd_chat },
@@ -432,10 +452,7 @@ static void welcome(struct chat *c)
     put_clean(stdout, *c->name ? c->name : c->account, CLEAN_LINE);
     puts("  \u00b7  /help shows what you can type");
     json_array_foreach(json_object_get(contacts, "items"), i, o) {
-        if (!strcmp(text_of(o, "state"), "incoming")) {
-            show_contact_line(c, o);
-            printf("  /accept %s [NAME]   or /decline %s\n", text_of(o, "id"), text_of(o, "id"));
-        }
+        if (!strcmp(text_of(o, "state"), "incoming")) show_contact_line(c, o);
         people++;
     }
     if (people == 0) puts("No contacts yet. /add LINK adds one; /link shows yours.");
@@ -513,7 +530,7 @@ static int talk(struct chat *c)
         if (on_node(c, &status) < 0) return status;       /* what came during another call is already read */
         if (!c->asking) continue;
         struct pollfd p[2] = { { STDIN_FILENO, POLLIN, 0 }, { client_fd(c->app), POLLIN, 0 } };
-        if (poll(p, 2, -1) < 0 && errno != EINTR) break;
+        wait_input(p, 2, -1);
     }
     return interrupted == 1 ? EXIT_INTERRUPTED : status;
 }
@@ -524,6 +541,7 @@ int run_chat(struct app *app)
     c.app = app;
     c.terminal = isatty(STDIN_FILENO);
     c.texts = json_object();
+    c.states = json_object();
     int bad = client_open(app);
     if (!bad) bad = chat_start(&c);
     if (!bad && !c.eof) {
@@ -538,6 +556,7 @@ int run_chat(struct app *app)
     }
     json_decref(c.names);
     json_decref(c.texts);
+    json_decref(c.states);
     for (size_t i = 0; i < sizeof c.own / sizeof *c.own; i++) free(c.own[i]);
     explicit_bzero(c.buffer, sizeof c.buffer);
     return bad;

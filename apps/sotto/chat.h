@@ -15,6 +15,7 @@ struct chat {
     char to[64];                          /* Id of the last chat; empty = none */
     char *own[64];                        /* messages sent here: their message.new is not shown again */
     unsigned own_next;
+    json_t *states;                       /* Id -> contact state last shown: a change made here is not told twice */
     json_t *texts;                        /* message -> first words, for the lines about its state */
     char cursor[80];
     bool asking;                          /* an event list is under way */

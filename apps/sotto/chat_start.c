@@ -148,7 +148,7 @@ int chat_start(struct chat *c)
     }
     /* a vault that opens by itself (empty passphrase, passphrase file) may still be at it */
     for (int i = 0; i < 100 && json_is_true(json_object_get(account, "locked")) && json_is_true(json_object_get(account, "opening")) && !interrupted; i++) {
-        poll(NULL, 0, 100);
+        wait_input(NULL, 0, 100);
         json_decref(account);
         if (!(account = current(c, &status))) return status;
     }

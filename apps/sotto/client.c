@@ -31,12 +31,15 @@ static int try_connect(const char *path, int *error)
     }
     memcpy(to.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
-        *error = errno;
-        if (fd >= 0) close(fd);
-        return -1;
-    }
-    return fd;
+    sigset_t none, before;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, &before);             /* a full queue of connections may make it wait */
+    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    *error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (ok) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
 }
 
 /* The places a node may have put its socket (experience.md 5.1), the likeliest first. */
@@ -110,8 +113,9 @@ int client_fd(const struct app *app) { return app->client->fd; }
 static bool write_all(int fd, const char *data, size_t size)
 {
     while (size) {
-        ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
+        struct pollfd p = { fd, POLLOUT, 0 };
+        ssize_t n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && wait_input(&p, 1, -1) > 0) continue;
         if (n <= 0) return false;
         data += n;
         size -= (size_t)n;
@@ -150,13 +154,13 @@ static json_t *take_line(struct client *c, bool *damaged)
     return value;
 }
 
-/* Reads what is there: 1 some, 0 interrupted, -1 the node is gone. */
-static int read_some(struct client *c)
+/* Reads what is there; false: the node is gone. */
+static bool read_some(struct client *c)
 {
     if (c->cap - c->size < 65536) {
         size_t cap = c->cap ? 2 * c->cap : 131072;
         char *grown = cap <= LINE_MAX_BYTES ? malloc(cap) : NULL;
-        if (!grown) return -1;
+        if (!grown) return false;
         if (c->size) memcpy(grown, c->data, c->size);
         if (c->data) explicit_bzero(c->data, c->cap);
         free(c->data);
@@ -164,10 +168,9 @@ static int read_some(struct client *c)
         c->cap = cap;
     }
     ssize_t n = recv(c->fd, c->data + c->size, c->cap - c->size, 0);
-    if (n < 0 && errno == EINTR) return 0;
-    if (n <= 0) return -1;
+    if (n <= 0) return false;
     c->size += (size_t)n;
-    return 1;
+    return true;
 }
 
 static json_t *error_gone(const struct app *app)
@@ -219,10 +222,8 @@ static int next_reply(struct client *c, json_int_t id, json_t **out, bool block)
             continue;
         }
         struct pollfd p = { c->fd, POLLIN, 0 };
-        if (!block && poll(&p, 1, 0) <= 0) return 0;
-        int n = read_some(c);
-        if (n < 0) return -1;
-        if (n == 0 && interrupted) return 0;
+        if (wait_input(&p, 1, block ? -1 : 0) <= 0) return 0;
+        if (!read_some(c)) return -1;
     }
 }
 
@@ -233,7 +234,7 @@ json_t *client_call(struct app *app, const char *rpc, json_t *params, json_t **e
     json_int_t id = c->next_id++;
     *error = NULL;
     if (!send_request(c, rpc, params, id)) {
-        *error = error_gone(app);
+        if (!interrupted) *error = error_gone(app);
         return NULL;
     }
     int n = next_reply(c, id, &reply, true);

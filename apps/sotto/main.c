@@ -1,9 +1,11 @@
 /* sotto: the command line. Everything it can do is a method of the node (api/methods.json); it holds no key and no state. */
 #include "app.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <langinfo.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,6 +20,24 @@ static void on_signal(int sig)
 {
     (void)sig;
     interrupted = 1;
+}
+
+int wait_input(struct pollfd *fds, unsigned count, int timeout_ms)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    struct timespec t = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+    for (;;) {
+        int n = interrupted ? -1 : ppoll(fds, count, timeout_ms < 0 ? NULL : &t, &none);
+        if (n >= 0 || interrupted) return n;
+        if (errno != EINTR) abort();                      /* no other way for it to fail with descriptors of our own */
+    }
+}
+
+bool wait_readable(int fd)
+{
+    struct pollfd p = { fd, POLLIN, 0 };
+    return wait_input(&p, 1, -1) > 0;
 }
 
 /* What jansson frees may have held a passphrase or a message. */
@@ -37,7 +57,8 @@ static json_t *local_checks(const struct app *app)
 {
     json_t *checks = json_array();
     char folder[4096], text[4352];
-    json_array_append_new(checks, check("node", "fail", "The node is not running.", app->socket, "Start it: sottod, or systemctl --user start sottod."));
+    snprintf(text, sizeof text, "No socket answers at %s.", app->socket);
+    json_array_append_new(checks, check("node", "fail", "The node is not running.", text, "Start it: sottod, or systemctl --user start sottod."));
     snprintf(folder, sizeof folder, "%s", app->socket);
     char *slash = strrchr(folder, '/');
     if (slash) *slash = 0;
@@ -150,7 +171,12 @@ static int run(struct app *app, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct app app;
-    struct sigaction act = { .sa_handler = on_signal };   /* no SA_RESTART: a wait ends at once */
+    struct sigaction act = { .sa_handler = on_signal };
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    sigprocmask(SIG_BLOCK, &both, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });     /* a passphrase may be in memory */

@@ -230,7 +230,8 @@ int run_watch(struct app *app, int argc, char **argv)
             words[n++] = argv[i];
             kinds = true;
         } else {
-            words[n++] = argv[i];
+            words[n++] = argv[i];                         /* a flag of event list, with the value behind it */
+            if (!strchr(argv[i], '=') && i + 1 < argc) words[n++] = argv[++i];
         }
     }
     int bad = args_verb(app, &command, list, n, words);

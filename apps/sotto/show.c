@@ -235,6 +235,7 @@ static void show_checks(const json_t *checks)
         const char *result = text_of(c, "result");
         printf("%-4s  ", *result ? result : text_of(c, "state"));
         put_clean(stdout, text_of(c, "id"), CLEAN_LINE);
+        printf("%*s", (int)(text_width(text_of(c, "id")) < 8 ? 8 - text_width(text_of(c, "id")) : 0), "");
         for (int k = 0; k < 3; k++) {
             const char *part = text_of(c, (const char *const[]){ "what", "why", "todo" }[k]);
             if (*part) fputs(k ? " " : "  ", stdout);
@@ -274,19 +275,23 @@ static void show_status(struct app *app, const json_t *s)
     }
 }
 
-static void show_contact(struct app *app, const json_t *c)
+const char *contact_state_words(const char *state)
 {
-    const char *alias = text_of(c, "alias"), *state = text_of(c, "state");
     static const char *const words[][2] = {
         { "incoming", "asks to be your contact" }, { "requested", "asked; waiting for their answer" }, { "accepted", "accepted; waiting for their node" },
         { "mutual", "is your contact" }, { "declined", "declined" }, { "unanswered", "has not answered for 14 days" }, { "frozen", "frozen: certificate ended" },
         { "ended", "ended" },
     };
-    put_clean(stdout, *alias ? alias : text_of(c, "id"), CLEAN_LINE);
-    const char *say = state;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(words[i][0], state) == 0) say = words[i][1];
-    printf("  %s", say);
+        if (strcmp(words[i][0], state) == 0) return words[i][1];
+    return state;
+}
+
+static void show_contact(const json_t *c)
+{
+    const char *alias = text_of(c, "alias");
+    put_clean(stdout, *alias ? alias : text_of(c, "id"), CLEAN_LINE);
+    printf("  %s", contact_state_words(text_of(c, "state")));
     if (json_is_true(json_object_get(c, "verified"))) fputs("  \u2714 compared", stdout);
     if (json_is_true(json_object_get(c, "blocked"))) fputs("  blocked", stdout);
     putchar('\n');
@@ -301,7 +306,6 @@ static void show_contact(struct app *app, const json_t *c)
         put_clean(stdout, text_of(c, "sentence"), CLEAN_LINE);
         putchar('\n');
     }
-    (void)app;
 }
 
 static void show_chats(struct app *app, const json_t *items)
@@ -437,7 +441,7 @@ void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_
         }
         if (*text_of(r, "next")) printf("There is more: --after %s\n", text_of(r, "next"));
     } else if (strcmp(verb->object, "contact") == 0 && json_object_get(r, "state")) {
-        show_contact(app, r);
+        show_contact(r);
     } else if (json_is_true(r)) {
         if (!app->o.quiet) puts("done");
     } else if (json_is_object(r)) {

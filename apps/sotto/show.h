@@ -17,6 +17,8 @@ void span_text(char out[32], json_int_t ms);              /* "30 s", "2 h", "14 
 /* The words of experience.md 4.4 for a message's state, such as "✓✓ on their device 14:03"; empty for a received one. */
 void state_text(const struct app *app, char out[96], const json_t *message);
 
+const char *contact_state_words(const char *state);       /* "is your contact" */
+
 void show_json(const json_t *result);
 void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_t *result);
 /* One line of a conversation: time, who, text, state. names: Id -> alias, may be NULL. */

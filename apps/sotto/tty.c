@@ -1,6 +1,5 @@
 #include "tty.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +41,7 @@ static char *ask(const struct app *app, const char *prompt, bool echo)
     bool end = false, ok = true;
     while (!end) {                                        /* byte by byte: nothing of the next answer may be lost */
         char c;
-        ssize_t n = read(fd, &c, 1);
-        if (n < 0 && errno == EINTR && !interrupted) continue;
+        ssize_t n = wait_readable(fd) ? read(fd, &c, 1) : -1;
         if (n <= 0) {
             ok = n == 0 && size > 0;
             end = true;

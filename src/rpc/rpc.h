@@ -68,7 +68,8 @@ struct sotto_rpc_peer {
     bool can_subscribe;                       /* unix socket, WebSocket */
 };
 /* Called exactly once for each request, unless the connection is closed first: json = the reply without a line end, borrowed;
- * size 0 = nothing to send (notifications only). May be called before sotto_rpc_request returns. */
+ * size 0 = nothing to send (notifications only). May be called before sotto_rpc_request returns. The text that came in and the copy that
+ * is sent may hold secrets too: they are the door's, which wipes them. */
 typedef void sotto_rpc_reply_fn(void *ctx, struct sotto_span json);
 void sotto_rpc_request(struct sotto_rpc *rpc, const struct sotto_rpc_peer *peer, struct sotto_span json, sotto_rpc_reply_fn *reply, void *reply_ctx);
 /* The door could not even read the text (a line over the limit, not HTTP's fault): writes that error reply. */

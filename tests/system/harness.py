@@ -129,12 +129,13 @@ class Node:
         self.process = self.ready = self.rpc = None
         self.events, self.cursor = [], None
         self.stdout_rest = b""
+        self.prefix = []                 # a command that starts the program in another setting
 
     def arguments(self):
         flags = dict(self.flags)
         if self.port:
             flags["network.port"] = str(self.port)
-        out = [SOTTOD, "--data", self.data, "--json"]
+        out = [*self.prefix, SOTTOD, "--data", self.data, "--json"]
         for key, value in flags.items():
             for one in value if isinstance(value, list) else [value]:
                 out += ["--" + key, one]
