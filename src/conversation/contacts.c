@@ -78,7 +78,7 @@ void sotto_contact_unread(struct contact *c)
     c->unread = 0;
     for (uint32_t i = 0; i < c->seen.count; i++) {
         const struct seen *s = (const struct seen *)c->seen.at[i];
-        for (uint32_t k = 0; k < s->count; k++) c->unread += s->at[k].message > c->read_upto;
+        for (uint32_t k = 0; k < s->count; k++) c->unread += !s->at[k].read;
     }
 }
 
@@ -221,6 +221,11 @@ enum sotto_err sotto_messenger_block(struct sotto_messenger *m, const struct sot
         sotto_mark(m, &c->node);
         sotto_touch(m, c);
         sotto_event_chat(m, c, SOTTO_EVENT_CHAT_CHANGED, NULL);
+        struct hello *asking = on ? sotto_hello_of(m, id, HELLO_OUT) : NULL;
+        if (asking) {
+            sotto_hello_free(m, asking);
+            if (c->state == SOTTO_CONTACT_REQUESTED) sotto_contact_to(m, c, c->talks.count ? SOTTO_CONTACT_MUTUAL : SOTTO_CONTACT_ENDED);
+        }
         if (!on) {
             for (uint32_t i = 0; i < c->talks.count; i++) sotto_talk_wide(m, (struct talk *)c->talks.at[i]);     /* they went on meanwhile */
             sotto_pump(m, c);
@@ -285,34 +290,49 @@ enum sotto_err sotto_messenger_end(struct sotto_messenger *m, const struct sotto
     return sotto_finish(m, SOTTO_OK);
 }
 
+/* The field "read": 1 .. read were shown, so it has no holes and stops before what was not. */
+static void read_field(struct sotto_messenger *m, struct contact *c, struct talk *t)
+{
+    uint32_t highest = 0, unread = UINT32_MAX;
+    for (uint32_t k = 0; k < c->seen.count; k++) {
+        const struct seen *s = (const struct seen *)c->seen.at[k];
+        for (uint32_t j = 0; j < s->count; j++) {
+            if (s->at[j].talk_row != t->node.row) continue;
+            if (s->at[j].read && s->at[j].seq > highest) highest = s->at[j].seq;
+            if (!s->at[j].read && s->at[j].seq < unread) unread = s->at[j].seq;
+        }
+    }
+    if (highest >= unread) highest = unread - 1;
+    if (highest > t->window.ack) highest = t->window.ack;
+    if (highest <= t->read_seq) return;
+    t->read_seq = highest;
+    sotto_mark(m, &t->node);
+    if (!c->receipts || t->retire_ms) return;
+    t->read_due = true;
+    if (!t->receipt_ms) t->receipt_ms = m->now_ms + 1 + sotto_rng_exp_us(m->config.rng, m->config.receipt_mean_ms * 1000) / 1000;
+    sotto_touch(m, c);
+}
+
 enum sotto_err sotto_messenger_read(struct sotto_messenger *m, const struct sotto_id *chat, uint64_t up_to, struct sotto_now now, struct sotto_acts *acts)
 {
     if (!m->started) return SOTTO_ERR_STATE;
     struct contact *c = sotto_contact_find(m, chat);
     if (!c) return SOTTO_ERR_MISSING;
     SOTTO_TRY(sotto_begin(m, now, acts));
-    if (up_to > c->read_upto) {
-        c->read_upto = up_to;
-        sotto_contact_unread(c);
-        sotto_mark(m, &c->node);
-        sotto_event_chat(m, c, SOTTO_EVENT_CHAT_CHANGED, NULL);
-        for (uint32_t i = 0; i < c->talks.count; i++) {
-            struct talk *t = (struct talk *)c->talks.at[i];
-            uint32_t highest = t->read_seq;
-            for (uint32_t k = 0; k < c->seen.count; k++) {
-                const struct seen *s = (const struct seen *)c->seen.at[k];
-                for (uint32_t j = 0; j < s->count; j++)
-                    if (s->at[j].talk_row == t->node.row && s->at[j].message <= up_to && s->at[j].seq > highest) highest = s->at[j].seq;
-            }
-            if (highest > t->window.ack) highest = t->window.ack > t->read_seq ? t->window.ack : t->read_seq;     /* "1..read were shown" has no holes */
-            if (highest == t->read_seq) continue;
-            t->read_seq = highest;
-            sotto_mark(m, &t->node);
-            if (!c->receipts || t->retire_ms) continue;
-            t->read_due = true;
-            if (!t->receipt_ms) t->receipt_ms = m->now_ms + 1 + sotto_rng_exp_us(m->config.rng, m->config.receipt_mean_ms * 1000) / 1000;
-            sotto_touch(m, c);
+    bool news = false;
+    for (uint32_t k = 0; k < c->seen.count; k++) {
+        struct seen *s = (struct seen *)c->seen.at[k];
+        for (uint32_t j = 0; j < s->count; j++) {
+            if (s->at[j].read || s->at[j].message > up_to) continue;     /* one that comes late into its old place is unread all the same */
+            s->at[j].read = true;
+            sotto_mark(m, &s->node);
+            news = true;
         }
+    }
+    if (news) {
+        sotto_contact_unread(c);
+        sotto_event_chat(m, c, SOTTO_EVENT_CHAT_CHANGED, NULL);
+        for (uint32_t i = 0; i < c->talks.count; i++) read_field(m, c, (struct talk *)c->talks.at[i]);
     }
     return sotto_finish(m, SOTTO_OK);
 }

@@ -53,7 +53,9 @@ enum {
     H1_MAX = 4096,
     REQUESTS_A_DAY = 4,
     ANSWERED_MAX = 8,
-    FAR_STEP = 1,                         /* sessions that are looked through far ahead in one tick */
+    FAR_STEP = 1,                         /* sessions that are looked through far ahead in one tick: 2048 tags each */
+    TAGS_STEP = 256,                      /* sessions whose 16 tags are made at once at a start; the others tick by tick */
+    META_ROW = 1,                         /* the one row of table meta */
     ROW_MAX = 20000                       /* bytes of the largest row */
 };
 
@@ -127,7 +129,7 @@ struct talk {                             /* a session and what surrounds it */
     /* not stored */
     struct ahead *ahead;
     uint32_t ahead_count;
-    bool skipped_listed, far_due;
+    bool skipped_listed, tags_due, far_due;
 };
 
 enum out_state { OUT_WAITING, OUT_FLYING, OUT_DELIVERED, OUT_EXPIRED, OUT_STATES };
@@ -162,7 +164,12 @@ struct cell {
     struct sotto_buf sealed;              /* kept while it may have to be handed out again */
 };
 
-struct seen { struct node node; struct sotto_id id; uint32_t count; struct { uint8_t mid[SOTTO_MID_BYTES]; uint64_t message, talk_row; uint32_t seq; } at[SEEN_BLOCK]; };
+struct seen {
+    struct node node;
+    struct sotto_id id;
+    uint32_t count;
+    struct { uint8_t mid[SOTTO_MID_BYTES]; uint64_t message, talk_row; uint32_t seq; bool read; } at[SEEN_BLOCK];
+};
 
 struct contact {
     struct node node;
@@ -176,7 +183,6 @@ struct contact {
     uint64_t timer_ms, added_ms, last_ms, declined_ms;
     uint64_t t_in_ms, t_out_ms;           /* last T accepted, last T used (3.4: must rise) */
     uint64_t answered_ms;                 /* last automatic answer */
-    uint64_t read_upto;                   /* message number */
     uint64_t unreplied_ms;
     uint32_t unreplied_cells, generation;
     /* not stored */
@@ -232,6 +238,7 @@ void sotto_event_chat(struct sotto_messenger *m, const struct contact *c, enum s
 void sotto_system_line(struct sotto_messenger *m, struct contact *c, const char *words);
 void sotto_contact_to(struct sotto_messenger *m, struct contact *c, enum sotto_contact_state state);      /* with its event */
 uint64_t sotto_row_next(struct sotto_messenger *m);
+uint64_t sotto_message_next(struct sotto_messenger *m, uint64_t count);   /* the first of count numbers of the history, taken for good */
 void *sotto_new_node(struct sotto_messenger *m, size_t size, enum sotto_table table, bool guarded);       /* NULL: m->failed is set */
 bool sotto_list_add(struct list *l, struct node *n);
 void sotto_list_remove(struct list *l, const struct node *n);
@@ -251,8 +258,13 @@ enum sotto_err sotto_outgoing_decode(struct outgoing *o, struct sotto_span bytes
 enum sotto_err sotto_cell_decode(struct cell *c, struct sotto_span bytes);
 enum sotto_err sotto_part_decode(struct part *p, struct sotto_span bytes);
 enum sotto_err sotto_seen_decode(struct seen *s, struct sotto_span bytes);
-enum sotto_err sotto_meta_decode(uint64_t *next_row, uint64_t *active_ms, struct sotto_span bytes);
+enum sotto_err sotto_meta_decode(uint64_t *next_row, uint64_t *next_message, uint64_t *active_ms, struct sotto_span bytes);
 bool sotto_contact_cert(struct contact *c);                               /* key, xkey, not_after from the bytes; false: they are none */
+
+/* loading.c */
+struct loose_skipped { struct node node; uint64_t talk_row; struct sotto_skipped e; };        /* on its way into its session */
+void sotto_skipped_free(struct loose_skipped *s);
+void sotto_hand_out(struct sotto_messenger *m, const struct cell *c);     /* its CELL act, again */
 
 /* contacts.c */
 struct contact *sotto_contact_find(const struct sotto_messenger *m, const struct sotto_id *id);
@@ -302,6 +314,7 @@ struct outgoing *sotto_outgoing_system(struct sotto_messenger *m, struct contact
 void sotto_outgoing_delete(struct sotto_messenger *m, struct outgoing *o);        /* with its cells */
 void sotto_outgoing_free(struct outgoing *o);
 void sotto_outgoing_unbind(struct sotto_messenger *m, struct outgoing *o);        /* its session is gone: again in the next one */
+void sotto_outgoing_fill(struct sotto_messenger *m, struct outgoing *o);          /* a filler takes its number */
 void sotto_outgoing_shown(struct sotto_messenger *m, struct outgoing *o, enum sotto_message_state state);
 void sotto_outgoing_tick(struct sotto_messenger *m, struct contact *c);
 uint64_t sotto_outgoing_due(const struct sotto_messenger *m, const struct outgoing *o);

@@ -141,7 +141,7 @@ static void show(struct sotto_messenger *m, struct contact *c, const struct sott
 
 void sotto_system_line(struct sotto_messenger *m, struct contact *c, const char *words)
 {
-    struct sotto_message message = { .message = m->next_message++, .chat = c->id, .type = SOTTO_CONTENT_SYSTEM, .ms = m->now_ms,
+    struct sotto_message message = { .message = sotto_message_next(m, 1), .chat = c->id, .type = SOTTO_CONTENT_SYSTEM, .ms = m->now_ms,
                                      .arrived_ms = m->now_ms, .state = SOTTO_MSG_RECEIVED, .text = sotto_span_str(words) };
     show(m, c, &message);
 }
@@ -166,7 +166,7 @@ static void gaps(struct sotto_messenger *m, struct talk *t, uint32_t seq)       
 
 static void gap_update(struct sotto_messenger *m, struct talk *t)
 {
-    bool open = t->window.high > t->window.ack || t->pn_lost;
+    bool open = t->window.high > t->window.ack || t->pn_lost;           /* a chain ended with cells we did not see: perhaps messages */
     if (open && !t->gap_since_ms) t->gap_since_ms = m->now_ms;
     if (!open) {
         t->gap_since_ms = 0;
@@ -212,6 +212,7 @@ static void certificate_in(struct sotto_messenger *m, struct contact *c, struct 
     sotto_contact_take_cert(m, c, bytes);
     sotto_system_line(m, c, "certificate renewed");
     sotto_event_contact(m, c, SOTTO_EVENT_CONTACT_KEY, c->state, c->state);
+    if (c->state == SOTTO_CONTACT_FROZEN) sotto_contact_to(m, c, SOTTO_CONTACT_MUTUAL);
 }
 
 static void timer_line(struct sotto_messenger *m, struct contact *c, uint64_t seconds)
@@ -321,10 +322,9 @@ static uint64_t place(struct sotto_messenger *m, struct talk *t, uint32_t seq)
     uint32_t missing = seq > t->window.high ? seq - t->window.high - 1 : 0;
     if (missing && missing <= RESERVED_RUN_MAX) {
         if (t->reserved_count == RESERVED_MAX) memmove(&t->reserved[0], &t->reserved[1], --t->reserved_count * sizeof t->reserved[0]);
-        t->reserved[t->reserved_count++] = (struct reserved){ t->window.high + 1, missing, m->next_message };
-        m->next_message += missing;
+        t->reserved[t->reserved_count++] = (struct reserved){ t->window.high + 1, missing, sotto_message_next(m, missing) };
     }
-    return m->next_message++;
+    return sotto_message_next(m, 1);
 }
 
 /* After seq was added: gaps that are closed are forgotten, and what stands behind a gap that became smaller says so. */
@@ -360,6 +360,7 @@ static bool deliver(struct sotto_messenger *m, struct talk *t, const struct inco
     uint64_t number = place(m, t, b->seq);            /* a system message takes a place too: the next ones count on it */
     gaps(m, t, b->seq);
     sotto_window_add(&t->window, b->seq);
+    if (t->window.ack == t->window.high) t->pn_lost = 0;                 /* what was lost was not counted */
     gap_update(m, t);
     places_update(m, t, b->seq);
     if (b->fragments > 1) sotto_talk_drop_parts(m, t, b->seq);

@@ -60,7 +60,7 @@ static void contact_encode(struct wr *w, const struct contact *c)
     w8(w, c->verified), w8(w, c->blocked), w8(w, c->receipts), w8(w, c->muted);
     w8(w, c->renewed), w8(w, c->not_collected), w8(w, c->known), w8(w, c->cert_warned);
     w64(w, c->timer_ms), w64(w, c->added_ms), w64(w, c->last_ms), w64(w, c->declined_ms);
-    w64(w, c->t_in_ms), w64(w, c->t_out_ms), w64(w, c->answered_ms), w64(w, c->read_upto), w64(w, c->unreplied_ms);
+    w64(w, c->t_in_ms), w64(w, c->t_out_ms), w64(w, c->answered_ms), w64(w, c->unreplied_ms);
     w32(w, c->unreplied_cells), w32(w, c->generation);
 }
 
@@ -87,7 +87,7 @@ enum sotto_err sotto_contact_decode(struct contact *c, struct sotto_span bytes)
     c->verified = r_bool(&r), c->blocked = r_bool(&r), c->receipts = r_bool(&r), c->muted = r_bool(&r);
     c->renewed = r_bool(&r), c->not_collected = r_bool(&r), c->known = r_bool(&r), c->cert_warned = r_bool(&r);
     c->timer_ms = r64(&r), c->added_ms = r64(&r), c->last_ms = r64(&r), c->declined_ms = r64(&r);
-    c->t_in_ms = r64(&r), c->t_out_ms = r64(&r), c->answered_ms = r64(&r), c->read_upto = r64(&r), c->unreplied_ms = r64(&r);
+    c->t_in_ms = r64(&r), c->t_out_ms = r64(&r), c->answered_ms = r64(&r), c->unreplied_ms = r64(&r);
     c->unreplied_cells = r32(&r), c->generation = r32(&r);
     SOTTO_TRY(r_end(&r));
     if (state >= SOTTO_CONTACT_STATES || (c->cert_size && !sotto_contact_cert(c))) return SOTTO_ERR_FORMAT;
@@ -228,7 +228,9 @@ enum sotto_err sotto_talk_decode(struct talk *t, struct sotto_span bytes)
     r_bytes(&r, t->confirm.b, 32);
     t->next_seq = r32(&r), t->peer_ack = r32(&r);
     t->window.ack = r32(&r), t->window.high = r32(&r);
-    r_bytes(&r, t->window.bits, r_most(&r, sizeof t->window.bits));
+    uint32_t used = r_most(&r, sizeof t->window.bits);
+    r_bytes(&r, t->window.bits, used);
+    if (used && t->window.bits[used - 1] == 0) r.bad = true;
     t->receipt_ms = r64(&r), t->read_due = r_bool(&r), t->read_seq = r32(&r);
     t->gap_since_ms = r64(&r), t->gap_asked = r_bool(&r), t->pn_lost = r32(&r), t->wide_until_ms = r64(&r);
     uint8_t reserved = r8(&r);
@@ -362,7 +364,8 @@ static void seen_encode(struct wr *w, const struct seen *s)
     w_bytes(w, s->id.b, 20);
     w32(w, s->count);
     for (uint32_t i = 0; i < s->count; i++)
-        w_bytes(w, s->at[i].mid, SOTTO_MID_BYTES), w64(w, s->at[i].message), w64(w, s->at[i].talk_row), w32(w, s->at[i].seq);
+        w_bytes(w, s->at[i].mid, SOTTO_MID_BYTES), w64(w, s->at[i].message), w64(w, s->at[i].talk_row), w32(w, s->at[i].seq),
+        w8(w, s->at[i].read);
 }
 
 enum sotto_err sotto_seen_decode(struct seen *s, struct sotto_span bytes)
@@ -372,18 +375,19 @@ enum sotto_err sotto_seen_decode(struct seen *s, struct sotto_span bytes)
     s->count = r_most(&r, SEEN_BLOCK);
     for (uint32_t i = 0; i < s->count && !r.bad; i++) {
         r_bytes(&r, s->at[i].mid, SOTTO_MID_BYTES);
-        s->at[i].message = r64(&r), s->at[i].talk_row = r64(&r), s->at[i].seq = r32(&r);
+        s->at[i].message = r64(&r), s->at[i].talk_row = r64(&r), s->at[i].seq = r32(&r), s->at[i].read = r_bool(&r);
     }
     return r_end(&r);
 }
 
-enum sotto_err sotto_meta_decode(uint64_t *next_row, uint64_t *active_ms, struct sotto_span bytes)
+enum sotto_err sotto_meta_decode(uint64_t *next_row, uint64_t *next_message, uint64_t *active_ms, struct sotto_span bytes)
 {
     struct rd r = r_begin(bytes);
-    uint64_t row = r64(&r), active = r64(&r);
+    uint64_t row = r64(&r), message = r64(&r), active = r64(&r);
     SOTTO_TRY(r_end(&r));
-    if (row == 0) return SOTTO_ERR_FORMAT;
+    if (row == 0 || message == 0) return SOTTO_ERR_FORMAT;
     *next_row = row;
+    *next_message = message;
     *active_ms = active;
     return SOTTO_OK;
 }
@@ -403,7 +407,7 @@ enum sotto_err sotto_row_encode(struct sotto_buf *out, const struct sotto_messen
     case SOTTO_TABLE_CELL: cell_encode(&w, (const struct cell *)n); break;
     case SOTTO_TABLE_PART: part_encode(&w, (const struct part *)n); break;
     case SOTTO_TABLE_SEEN: seen_encode(&w, (const struct seen *)n); break;
-    case SOTTO_TABLE_META: w64(&w, m->next_row), w64(&w, m->active_ms); break;
+    case SOTTO_TABLE_META: w64(&w, m->next_row), w64(&w, m->next_message), w64(&w, m->active_ms); break;
     case SOTTO_TABLE_SKIPPED:             /* written where it is made: its entries live in the session */
     case SOTTO_TABLE_COUNT: return SOTTO_ERR_INTERNAL;
     }

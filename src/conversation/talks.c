@@ -238,15 +238,16 @@ uint64_t sotto_talk_due(const struct sotto_messenger *m, const struct talk *t)
     if (t->s->skipped_count && t->s->skipped[0].ms + SOTTO_SKIPPED_LIFE_MS < due) due = t->s->skipped[0].ms + SOTTO_SKIPPED_LIFE_MS;
     if (t->gap_since_ms && !t->gap_asked && t->gap_since_ms + m->timing.gap_ms < due) due = t->gap_since_ms + m->timing.gap_ms;
     if (t->wide_until_ms && t->wide_until_ms < due) due = t->wide_until_ms;
-    if (t->far_due) due = m->now_ms;
+    if (t->far_due || t->tags_due) due = m->now_ms;
     return due;
 }
 
 static void gap_open_long(struct sotto_messenger *m, struct talk *t)
 {
     t->gap_asked = true;
-    sotto_talk_wide(m, t);
+    sotto_mark(m, &t->node);
     bool numbers = t->window.high > t->window.ack;
+    if (numbers) sotto_talk_wide(m, t);
     if ((!numbers && t->pn_lost == 0) || sotto_talk_sending(t->contact) != t || t->contact->state != SOTTO_CONTACT_MUTUAL) return;
     uint8_t range[8];
     sotto_put_be32(range, t->window.ack + 1);

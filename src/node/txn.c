@@ -24,6 +24,8 @@ static enum sotto_err history_state(struct sotto_node *n, struct sotto_node_acco
     enum sotto_err err = sotto_rows_message_get(n, a, act->message.message, &h, &hold);
     if (err == SOTTO_OK) {
         sotto_history_state(&h, act->message.state, act->ms);
+        if (act->message.number) h.m.number = act->message.number;           /* one that waited gets its number when it is sealed */
+        if (!sotto_all_zero(act->message.mid, sizeof act->message.mid)) memcpy(h.m.mid, act->message.mid, sizeof h.m.mid);
         err = sotto_rows_message_put(n, a, &h);
     } else if (err == SOTTO_ERR_MISSING) {
         err = SOTTO_OK;                                   /* the person removed the line meanwhile */

@@ -391,6 +391,48 @@ static void test_healing(void **state)
     pair_free(&p);
 }
 
+/* S and MK guard a body together: whoever has the whole ratchet state but not P, or P but not MK, opens nothing; nor does
+ * another pair of people under the same keys (4.3, 4.4). */
+static void test_both_secrets_needed(void **state)
+{
+    (void)state;
+    struct pair p;
+    uint8_t cell[SOTTO_CELL_BYTES], body[SOTTO_BODY_BYTES];
+    pair_make(&p, test_seed());
+    say(&p, 0, cell);
+    OK(hear(&p, 1, cell));
+    struct sotto_session_core stolen = p.at[1].s->core;
+    say(&p, 0, cell);
+    struct sotto_body_key key = { .dir = 0, .index = 1, .from = p.at[0].id, .to = p.at[1].id };
+    struct sotto_scalar h, random;
+    struct sotto_tag tag;
+    OK(sotto_kdac_h(&h, &stolen.recv_hk, 0, 1));
+    OK(sotto_kdac_x(&key.kbt_x, &h, &p.at[1].pub));   /* K_Bt needs public keys and HK only */
+    sotto_kdac_tag(&tag, &key.kbt_x);
+    assert_memory_equal(tag.b, cell, sizeof tag.b);
+    OK(sotto_kdac_x(&key.s_x, &h, &stolen.p));
+    sotto_chain_step(&key.mk, &stolen.recv_ck);
+    OK(sotto_cell_open_body(body, cell, &key));
+    struct sotto_body_key bad = key;
+    sotto_scalar_random(&random, &p.rng.rng);
+    OK(sotto_kdac_x(&bad.s_x, &random, &p.at[0].pub));
+    assert_int_equal(sotto_cell_open_body(body, cell, &bad), SOTTO_ERR_AEAD);
+    bad = key;
+    sotto_chain_step(&bad.mk, &stolen.recv_ck);       /* the next key of the chain */
+    assert_int_equal(sotto_cell_open_body(body, cell, &bad), SOTTO_ERR_AEAD);
+    bad = key;
+    bad.from = p.at[1].id;
+    assert_int_equal(sotto_cell_open_body(body, cell, &bad), SOTTO_ERR_AEAD);
+    bad = key;
+    bad.dir = 1;
+    assert_int_equal(sotto_cell_open_body(body, cell, &bad), SOTTO_ERR_AEAD);
+    bad = key;
+    bad.index = 2;
+    assert_int_equal(sotto_cell_open_body(body, cell, &bad), SOTTO_ERR_AEAD);
+    SOTTO_WIPE(stolen);
+    pair_free(&p);
+}
+
 /* ---- Content ---- */
 
 static void test_content(void **state)
@@ -516,7 +558,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kdac_agrees), cmocka_unit_test(test_thousand_addresses), cmocka_unit_test(test_turns_and_order),
         cmocka_unit_test(test_random_play), cmocka_unit_test(test_flipped_bits),       cmocka_unit_test(test_header_refusals),
-        cmocka_unit_test(test_far_ahead),   cmocka_unit_test(test_chain_end),          cmocka_unit_test(test_healing),
+        cmocka_unit_test(test_far_ahead),   cmocka_unit_test(test_chain_end),          cmocka_unit_test(test_healing),     cmocka_unit_test(test_both_secrets_needed),
         cmocka_unit_test(test_content),     cmocka_unit_test(test_window),             cmocka_unit_test(test_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,8 @@ struct world {
     uint64_t delay_ms, life_ms;           /* most delay; life of a cell in the pool */
     uint32_t runs[PEOPLE_MAX];            /* how often that person started: what was asked before a crash is not answered after it */
     uint64_t seen_cells, crashes;
+    bool twins;                           /* every call is also made on a messenger just loaded from the rows: the acts must be the same */
+    uint64_t twin_calls;
     void (*watch)(struct world *w, struct person *p, const uint8_t cell[SOTTO_CELL_SEALED]);
 };
 
@@ -221,8 +223,7 @@ static UNUSED void person_commit(struct person *p)
             if (a->event == SOTTO_EVENT_MESSAGE_GAP) p->gaps++;
         } else if (a->kind == SOTTO_ACT_HISTORY_ADD) {
             assert_null(line_find(p, a->message.message));
-            assert_true(a->message.message >= p->next_message);
-            p->next_message = a->message.message + 1;
+            if (a->message.message >= p->next_message) p->next_message = a->message.message + 1;      /* a late one takes the place kept for it */
             if (p->lines_count == p->lines_cap) {
                 p->lines_cap = p->lines_cap ? 2 * p->lines_cap : 64;
                 p->lines = realloc(p->lines, p->lines_cap * sizeof *p->lines);
@@ -241,6 +242,9 @@ static UNUSED void person_commit(struct person *p)
             l->state = a->message.state;
             if (a->message.number) l->number = a->message.number;
             if (!sotto_all_zero(a->message.mid, 8)) memcpy(l->mid, a->message.mid, 8);
+        } else if (a->kind == SOTTO_ACT_HISTORY_GAP) {
+            struct line *l = line_find(p, a->message.message);
+            if (l) l->gap_before = a->number;
         } else if (a->kind == SOTTO_ACT_HISTORY_REMOVE) {
             for (uint32_t k = p->lines_count; k-- > 0;) {
                 if (a->row ? p->lines[k].message != a->row : !sotto_id_equal(&p->lines[k].chat, &a->contact)) continue;
@@ -384,6 +388,85 @@ static UNUSED void world_free(struct world *w)
     free(w);
 }
 
+/* ---- Calls ---- */
+
+enum call_kind { CALL_CELL_IN, CALL_SENT, CALL_EXPIRED, CALL_SOLVED, CALL_TICK, CALL_ADD, CALL_ACCEPT, CALL_SEND, CALL_READ, CALL_END, CALL_RESYNC, CALL_BLOCK };
+struct call { enum call_kind kind; uint64_t id, value; const uint8_t *cell; const struct person *other; const char *text; uint64_t message; };
+
+static UNUSED enum sotto_err call_do(struct sotto_messenger *m, struct call *c, struct sotto_now now, struct sotto_acts *acts)
+{
+    struct sotto_span none = sotto_span(NULL, 0);
+    switch (c->kind) {
+    case CALL_CELL_IN: return sotto_messenger_cell_in(m, c->cell, now, acts);
+    case CALL_SENT: sotto_messenger_cell_sent(m, c->id, now, acts); return SOTTO_OK;
+    case CALL_EXPIRED: sotto_messenger_cell_expired(m, c->id, now, acts); return SOTTO_OK;
+    case CALL_SOLVED: sotto_messenger_solved(m, c->id, c->value, now, acts); return SOTTO_OK;
+    case CALL_TICK: sotto_messenger_tick(m, now, acts); return SOTTO_OK;
+    case CALL_ADD: return sotto_messenger_add(m, sotto_buf_span(&c->other->cert), "friend", "It is me", now, acts);
+    case CALL_ACCEPT: return sotto_messenger_accept(m, &c->other->id, "asker", now, acts);
+    case CALL_SEND: return sotto_messenger_send(m, &c->message, &c->other->id, SOTTO_KIND_TEXT, none, sotto_span_str(c->text), 0, 0, now, acts);
+    case CALL_READ: return sotto_messenger_read(m, &c->other->id, c->id, now, acts);
+    case CALL_END: return sotto_messenger_end(m, &c->other->id, now, acts);
+    case CALL_RESYNC: return sotto_messenger_resync(m, &c->other->id, now, acts);
+    case CALL_BLOCK: return sotto_messenger_block(m, &c->other->id, c->value != 0, now, acts);
+    }
+    return SOTTO_ERR_INTERNAL;
+}
+
+static UNUSED void acts_equal(const struct sotto_acts *a, const struct sotto_acts *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct sotto_act *x = &a->slots[i], *y = &b->slots[i];
+        assert_int_equal(x->kind, y->kind);
+        assert_int_equal(x->table, y->table);
+        assert_int_equal(x->row, y->row);
+        assert_true(sotto_span_equal(sotto_buf_span(&x->bytes), sotto_buf_span(&y->bytes)));
+        assert_int_equal(x->message.message, y->message.message);
+        assert_int_equal(x->message.number, y->message.number);
+        assert_int_equal(x->message.state, y->message.state);
+        assert_int_equal(x->event, y->event);
+        assert_int_equal(x->number, y->number);
+    }
+}
+
+static UNUSED enum sotto_err person_call(struct person *p, struct call *c)
+{
+    struct world *w = p->w;
+    if (!w->twins) return call_do(p->m, c, world_now(w), &p->acts);
+    struct sotto_chacha_rng rng = p->rng;
+    struct sotto_messenger_config config = p->config;
+    struct sotto_messenger *twin;
+    struct sotto_acts acts = { 0 };
+    struct call again = *c;
+    config.rng = &rng.rng;
+    OK(sotto_messenger_new(&twin, &config));
+    for (uint32_t i = 0; i < p->rows_count; i++) OK(sotto_messenger_load(twin, p->rows[i].table, p->rows[i].row, sotto_buf_span(&p->rows[i].bytes)));
+    twin->active_ms = 0;                              /* it was not away */
+    for (uint32_t i = 0; i < p->rows_count; i++)
+        if (p->rows[i].table == SOTTO_TABLE_META) OK(sotto_messenger_load(twin, SOTTO_TABLE_META, 1, sotto_buf_span(&p->rows[i].bytes)));
+    uint64_t active = twin->active_ms;
+    twin->active_ms = 0;
+    OK(sotto_messenger_start(twin, p->next_message, world_now(w), &acts));
+    twin->active_ms = active;
+    for (uint32_t i = 0; i < acts.count; i++)
+        assert_true(acts.slots[i].kind == SOTTO_ACT_CELL || acts.slots[i].kind == SOTTO_ACT_SOLVE || acts.slots[i].kind == SOTTO_ACT_PROBE ||
+                    (acts.slots[i].kind == SOTTO_ACT_PUT && acts.slots[i].table == SOTTO_TABLE_META));
+    sotto_acts_clear(&acts);
+    twin->active_ms = p->m->active_ms;
+    rng = p->rng;
+    assert_int_equal(sotto_messenger_deadline(twin), sotto_messenger_deadline(p->m));
+    enum sotto_err err = call_do(p->m, c, world_now(w), &p->acts), same = call_do(twin, &again, world_now(w), &acts);
+    assert_int_equal(err, same);
+    acts_equal(&p->acts, &acts);
+    if (err == SOTTO_OK) assert_memory_equal(&rng, &p->rng, sizeof rng);
+    assert_int_equal(sotto_messenger_deadline(twin), sotto_messenger_deadline(p->m));
+    w->twin_calls++;
+    sotto_acts_free(&acts);
+    sotto_messenger_free(twin);
+    return err;
+}
+
 /* Does the next thing if it happens before until_ms; false: nothing left until then. */
 static UNUSED bool world_step(struct world *w, uint64_t until_ms)
 {
@@ -406,7 +489,7 @@ static UNUSED bool world_step(struct world *w, uint64_t until_ms)
     if (ticker >= 0) {
         struct person *p = &w->people[ticker];
         uint64_t due = sotto_messenger_deadline(p->m);
-        sotto_messenger_tick(p->m, world_now(w), &p->acts);
+        OK(person_call(p, &(struct call){ .kind = CALL_TICK }));
         assert_true(sotto_messenger_deadline(p->m) > due || sotto_messenger_deadline(p->m) > w->now_ms);     /* a tick does what it was wanted for */
         person_done(p);
         return true;
@@ -419,7 +502,7 @@ static UNUSED bool world_step(struct world *w, uint64_t until_ms)
     switch (e.kind) {
     case W_DELIVER:
         w->seen_cells++;
-        err = sotto_messenger_cell_in(p->m, e.cell, world_now(w), &p->acts);
+        err = person_call(p, &(struct call){ .kind = CALL_CELL_IN, .cell = e.cell });
         if (err != SOTTO_OK) {
             assert_int_equal(p->acts.count, 0);
             return true;
@@ -427,17 +510,17 @@ static UNUSED bool world_step(struct world *w, uint64_t until_ms)
         break;
     case W_SENT:
         if (e.generation != w->runs[e.person] || e.id == 0) return true;
-        sotto_messenger_cell_sent(p->m, e.id, world_now(w), &p->acts);
+        OK(person_call(p, &(struct call){ .kind = CALL_SENT, .id = e.id }));
         break;
     case W_EXPIRED:
         if (e.generation != w->runs[e.person]) return true;
-        sotto_messenger_cell_expired(p->m, e.id, world_now(w), &p->acts);
+        OK(person_call(p, &(struct call){ .kind = CALL_EXPIRED, .id = e.id }));
         break;
     case W_SOLVE: {
         uint64_t solution, from = 0;
         if (e.generation != w->runs[e.person]) return true;
         assert_true(sotto_puzzle_search(&solution, &from, e.digest, e.bits, 1u << 24));
-        sotto_messenger_solved(p->m, e.id, solution, world_now(w), &p->acts);
+        OK(person_call(p, &(struct call){ .kind = CALL_SOLVED, .id = e.id, .value = solution }));
         break;
     }
     }
@@ -464,23 +547,22 @@ static UNUSED struct sotto_contact contact_of(struct person *p, struct person *o
 
 static UNUSED void do_add(struct person *p, struct person *other)
 {
-    OK(sotto_messenger_add(p->m, sotto_buf_span(&other->cert), "friend", "It is me", world_now(p->w), &p->acts));
+    OK(person_call(p, &(struct call){ .kind = CALL_ADD, .other = other }));
     person_done(p);
 }
 
 static UNUSED void do_accept(struct person *p, struct person *other)
 {
-    OK(sotto_messenger_accept(p->m, &other->id, "asker", world_now(p->w), &p->acts));
+    OK(person_call(p, &(struct call){ .kind = CALL_ACCEPT, .other = other }));
     person_done(p);
 }
 
 static UNUSED uint64_t do_send(struct person *p, struct person *other, const char *text)
 {
-    uint64_t message;
-    enum sotto_err err = sotto_messenger_send(p->m, &message, &other->id, SOTTO_KIND_TEXT, sotto_span(NULL, 0), sotto_span_str(text), 0, 0, world_now(p->w), &p->acts);
-    if (err != SOTTO_OK) return 0;
+    struct call c = { .kind = CALL_SEND, .other = other, .text = text };
+    if (person_call(p, &c) != SOTTO_OK) return 0;
     person_done(p);
-    return message;
+    return c.message;
 }
 
 static UNUSED void world_befriend(struct person *a, struct person *b)

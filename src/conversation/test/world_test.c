@@ -106,12 +106,59 @@ static void test_crashes(void **state)
     for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + 100 + i, 80, 10, 4);
 }
 
+/* A messenger loaded from its rows does, at every single step, exactly what the one that lived on does. */
+static void test_reloaded_is_the_same(void **state)
+{
+    (void)state;
+    struct world *w = world_new(test_seed() + 200, 3);
+    struct person *people = w->people;
+    w->twins = true;
+    w->delay_ms = 3000;
+    do_add(&people[0], &people[1]);
+    do_add(&people[1], &people[0]);                   /* both at once */
+    do_add(&people[2], &people[0]);
+    world_run(w, 10000);
+    do_accept(&people[0], &people[2]);
+    world_run(w, 10000);
+    w->loss_pct = 15;
+    w->dup_pct = 10;
+    for (int i = 0; i < 120; i++) {
+        struct person *p = &people[world_draw(w, 3)], *other = &people[world_draw(w, 3)];
+        char text[3000];
+        struct call c = { .other = other };
+        if (p == other) continue;
+        switch (world_draw(w, 12)) {
+        case 0: world_run(w, world_draw(w, 2 * HOUR_MS)); continue;
+        case 1: c.kind = CALL_READ, c.id = p->next_message; break;
+        case 2: c.kind = CALL_RESYNC; break;
+        case 3: c.kind = CALL_BLOCK, c.value = world_chance(w, 25); break;
+        case 4:
+            c.kind = world_chance(w, 10) ? CALL_END : CALL_ACCEPT;
+            break;
+        case 5: c.kind = CALL_ADD; break;
+        default:
+            make_text(w, text, sizeof text, p->index, (unsigned)i);
+            do_send(p, other, text);
+            world_run(w, world_draw(w, 4000));
+            continue;
+        }
+        if (person_call(p, &c) == SOTTO_OK) person_done(p);
+        else assert_int_equal(p->acts.count, 0);
+        world_run(w, world_draw(w, 4000));
+    }
+    world_run(w, 2 * DAY_MS);
+    assert_true(w->twin_calls > 200);
+    for (int i = 0; i < 3; i++) check_stored(&people[i]);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quiet_network),
         cmocka_unit_test(test_bad_network),
         cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_reloaded_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
