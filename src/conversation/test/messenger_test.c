@@ -589,6 +589,87 @@ static void test_certificate_ends(void **state)
     assert_int_equal(do_send(bob, alice, "no"), 0);
     person_crash(bob);
     assert_int_equal(contact_of(bob, alice).state, SOTTO_CONTACT_FROZEN);
+    /* what comes meanwhile stays unread; a new certificate of the same keys thaws the contact */
+    struct talk *t = (struct talk *)alice->m->talks.at[0];
+    for (int i = 0; i < 4; i++) {
+        struct sotto_cert cert;
+        struct sotto_buf bytes = sotto_buf_make(SOTTO_CERT_MAX);
+        uint8_t body[SOTTO_BODY_BYTES], sealed[SOTTO_CELL_SEALED], payload[1 + SOTTO_CERT_MAX] = { SOTTO_SYSTEM_CERTIFICATE };
+        OK(sotto_cert_parse(&cert, sotto_buf_span(&alice->cert)));
+        cert.not_before_s = w->now_ms / 1000 - 60;
+        cert.not_after_s = w->now_ms / 1000 + (i == 1 ? 0 : 100 * 86400);            /* 1: ended already */
+        struct sotto_scalar other;
+        sotto_scalar_random(&other, &w->rng.rng);
+        if (i == 2) OK(sotto_point_make(&cert.xkey, &other));            /* 2: another exchange key needs a new session */
+        OK(sotto_cert_make(&bytes, &cert, &alice->roles.key[SOTTO_ROLE_IDENTITY]));
+        memcpy(payload + 1, bytes.data, bytes.size);
+        struct sotto_body b = { .type = i == 0 ? SOTTO_CONTENT_TEXT : SOTTO_CONTENT_SYSTEM, .seq = t->next_seq, .time_ms = w->now_ms, .fragments = 1,
+                                .payload = i == 0 ? sotto_span_str("held") : sotto_span(payload, 1 + bytes.size) };
+        sotto_body_encode(body, &b);
+        OK(sotto_session_send(t->s, sealed, NULL, body, 0, NULL, &alice->m->world));
+        enum sotto_err err = sotto_messenger_cell_in(bob->m, sealed, world_now(w), &bob->acts);
+        assert_int_equal(err, i == 0 ? SOTTO_ERR_CERT_EXPIRED : SOTTO_OK);
+        if (err == SOTTO_OK) {
+            person_done(bob);
+            t->next_seq++;
+        }
+        assert_int_equal(contact_of(bob, alice).state, i == 3 ? SOTTO_CONTACT_MUTUAL : SOTTO_CONTACT_FROZEN);
+        sotto_buf_free(&bytes);
+    }
+    assert_null(text_line(bob, alice, "held"));
+    assert_true(do_send(bob, alice, "welcome") != 0);
+    world_free(w);
+}
+
+/* Rows that do not decode, or name what is not there: the account is not opened. */
+static void test_damaged_rows(void **state)
+{
+    (void)state;
+    struct world *w = world_new(test_seed(), 2);
+    struct person *bob = &w->people[0], *alice = &w->people[1];
+    w->watch = keep_cell;
+    world_befriend(bob, alice);
+    w->loss_pct = 100;
+    do_send(bob, alice, "lost");
+    w->loss_pct = 0;
+    char text[2000];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    do_send(bob, alice, "here");
+    bob->hold_out = true;
+    do_send(bob, alice, text);
+    (void)!sotto_messenger_cell_in(alice->m, last_cell, world_now(w), &alice->acts);
+    person_done(alice);
+    world_run(w, 5000);
+    unsigned damaged = 0, refused = 0;
+    for (int i = 0; i < 2; i++) {
+        struct person *p = &w->people[i];
+        check_stored(p);
+        for (uint32_t gone = 0; gone < p->rows_count; gone++) {
+            struct sotto_messenger *m;
+            struct sotto_acts acts = { 0 };
+            OK(sotto_messenger_new(&m, &p->config));
+            for (uint32_t k = 0; k < p->rows_count; k++) {
+                struct stored *s = &p->rows[k];
+                if (k != gone) {
+                    OK(sotto_messenger_load(m, s->table, s->row, sotto_buf_span(&s->bytes)));
+                    continue;
+                }
+                for (size_t size = 0; size < s->bytes.size; size += 1 + size / 3)        /* cut short anywhere */
+                    assert_int_equal(sotto_messenger_load(m, s->table, s->row, sotto_span(s->bytes.data, size)), SOTTO_ERR_FORMAT), refused++;
+                assert_int_equal(sotto_messenger_load(m, s->table, 0, sotto_buf_span(&s->bytes)), SOTTO_ERR_FORMAT);
+            }
+            enum sotto_err err = sotto_messenger_start(m, 100, world_now(w), &acts);
+            enum sotto_table table = p->rows[gone].table;
+            if (table == SOTTO_TABLE_CONTACT || table == SOTTO_TABLE_SESSION || (table == SOTTO_TABLE_OUTGOING && i == 0)) {
+                assert_int_equal(err, SOTTO_ERR_DAMAGED);
+                damaged++;
+            }
+            sotto_acts_free(&acts);
+            sotto_messenger_free(m);
+        }
+    }
+    assert_true(damaged >= 5 && refused > 50);
     world_free(w);
 }
 
@@ -681,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_state_lost),
         cmocka_unit_test(test_resent_once),
         cmocka_unit_test(test_certificate_ends),
+        cmocka_unit_test(test_damaged_rows),
         cmocka_unit_test(test_other_content),
         cmocka_unit_test(test_timer),
     };
