@@ -289,6 +289,15 @@ class Node:
         self.process.stdout.close()
         return self
 
+    def faults(self):
+        """What a sanitizer or a broken rule left in the log: a story that went well must not hide it."""
+        if not os.path.exists(self.log_path):
+            return []
+        log = self.log()
+        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:", "broken rule:")
+        at = min((log.find(mark) for mark in marks if mark in log), default=-1)
+        return [log[at:at + 3000]] if at >= 0 else []
+
     def end(self):
         """Whatever happened before: the process is gone afterwards."""
         self.close_rpc()
@@ -384,10 +393,13 @@ class Network:
                 node.process.terminate()
         for node in self.nodes:
             node.end()
+        found = [f"{node.name}: {fault}" for node in self.nodes for fault in node.faults()]
         if self.failed and os.environ.get("SOTTO_KEEP") == "1":
             print(f"kept: {self.folder}", file=sys.stderr)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if found and not self.failed:
+            raise AssertionError("\n".join(found))
 
     def __enter__(self):
         return self
