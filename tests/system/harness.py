@@ -413,7 +413,7 @@ class Scenario(unittest.TestCase):
     """Base of the system tests; each method is one story."""
     maxDiff = None
 
-    def refused(self, code, function, *arguments, **params):
+    def refused(self, code, function, /, *arguments, **params):
         with self.assertRaises(RpcError) as caught:
             function(*arguments, **params)
         self.assertEqual(caught.exception.code, code, caught.exception)
