@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.path.join(ROOT, "build", "test")
 LOGS = os.path.join(ROOT, "build", "log", "tests")
 ON_ASAN = ["lint", "unit", "property", "vectors", "fuzz-smoke"]
+KINDS = [*ON_ASAN, "system"]
 THREADED_ROOMS = ("io", "node", "rpc", "whisper", "work")       # rooms whose code runs beside a worker thread
 
 
@@ -44,7 +45,9 @@ def tests_of(preset):
     for test in json.loads(shown.stdout)["tests"]:
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
         if "command" in test:
-            yield test["name"], properties.get("LABELS", ["unit"]), test["command"], properties
+            labels = properties.get("LABELS", ["unit"])        # CTest sorts them: the kind comes first here
+            kind = next((label for label in labels if label in KINDS), "unit")
+            yield test["name"], [kind, *labels], test["command"], properties
 
 
 def chosen(long):
@@ -79,8 +82,12 @@ def write_suite(tests):
             for key in ("PROCESSORS", "COST"):
                 if key in properties:
                     f.write(f" {key} {properties[key]:g}")
-            if properties.get("RUN_SERIAL"):
-                f.write(" RUN_SERIAL TRUE")
+            for key in ("RUN_SERIAL", "WILL_FAIL"):
+                if properties.get(key):
+                    f.write(f" {key} TRUE")
+            for key in ("PASS_REGULAR_EXPRESSION", "FAIL_REGULAR_EXPRESSION"):
+                if properties.get(key):
+                    f.write(f" {key} {quoted(';'.join(properties[key]))}")
             if properties.get("ENVIRONMENT"):
                 f.write(f" ENVIRONMENT {quoted(';'.join(properties['ENVIRONMENT']))}")
             f.write(")\n")
