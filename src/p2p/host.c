@@ -340,6 +340,8 @@ static void info_of(const struct sotto_host *h, struct sotto_peer_info *out, con
     out->peer = c->id;
     memcpy(out->key, c->key, 64);
     out->addr = c->addr;
+    for (unsigned i = 0; c->is_static && c->inbound && i < h->static_count; i++)       /* it called from a passing port: tell where it is reached */
+        if (memcmp(h->statics[i].node.key, c->key, 64) == 0) out->addr = h->statics[i].node.addr;
     out->inbound = c->inbound;
     out->is_static = c->is_static;
     out->state = sotto_conn_state_names[c->state];
