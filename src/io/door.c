@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -191,6 +192,16 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)c->door->buffer, sizeof c->door->buffer);
 }
 
+/* Both sides shut: nobody waits for our answers. One who only shut the sending side still does. */
+static bool left_for_good(const struct sotto_door_conn *c)
+{
+    uv_os_fd_t fd;
+    struct pollfd ask = { 0 };
+    if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0) return false;
+    ask.fd = fd;
+    return poll(&ask, 1, 0) == 1 && (ask.revents & (POLLHUP | POLLERR));
+}
+
 static void lines_came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
     struct sotto_door_conn *c = stream->data;
@@ -205,6 +216,7 @@ static void lines_came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         c->eof = true;
         if (c->in.size > 0 && sotto_buf_add_u8(&c->in, '\n') != SOTTO_OK) c->in.size = 0;     /* the last line needs no end */
         lines_take(c);
+        if (c->manner == SOTTO_DOOR_LINES && left_for_good(c)) conn_close(c);
         return;
     }
     if (sotto_buf_add(&c->in, buf->base, (size_t)size) != SOTTO_OK) {
@@ -361,7 +373,7 @@ static void conn_new(struct sotto_door *door, int fd, uint32_t uid)
     uv_poll_start(&c->poll, UV_READABLE, first_byte);
 }
 
-/* Room for one more: the oldest of those that never said anything gives way. */
+/* Room for one more: who has left since it shut its sending side, else the oldest of those that never said anything gives way. */
 static bool make_room(struct sotto_door *door)
 {
     struct sotto_door_conn *silent = NULL;
@@ -371,6 +383,11 @@ static bool make_room(struct sotto_door *door)
         if (c->manner == SOTTO_DOOR_NEW && !uv_is_closing((uv_handle_t *)&c->poll)) silent = c;      /* the list has the newest first */
     }
     if (open < door->config.conns_max) return true;
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next) {
+        if (c->manner != SOTTO_DOOR_LINES || !c->eof || !left_for_good(c)) continue;
+        conn_close(c);
+        return true;
+    }
     if (silent) conn_close(silent);
     return silent != NULL;
 }

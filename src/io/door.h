@@ -4,7 +4,7 @@
  * value begins with one.
  *     lines   one JSON value per line, \n or \r\n; empty lines are skipped; as many as the client likes without waiting;
  *             replies leave as they are given, in any order, each on a line of its own. A client that shut its sending side
- *             still gets the replies it waits for (its last line needs no end then)
+ *             still gets the replies it waits for (its last line needs no end then); one that shut both is gone
  *     HTTP    HTTP/1.1: POST /rpc and POST / with Content-Type application/json; GET /healthz; keep-alive; one at a time: what is
  *             sent before the reply came ends the connection, and so does a client that shuts its sending side
  * Lines run on libuv alone; libwebsockets is started by the first HTTP client (and is where the TCP port and WebSocket join in).

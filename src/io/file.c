@@ -100,8 +100,13 @@ enum sotto_err sotto_file_create(const char *path, struct sotto_span content) { 
 
 enum sotto_err sotto_file_read(struct sotto_buf *out, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);                  /* a pipe without a writer would hold us for ever */
     if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? SOTTO_ERR_MISSING : from_errno(errno);
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return SOTTO_ERR_IO;
+    }
     size_t before = out->size;
     uint8_t part[16384];
     enum sotto_err err = SOTTO_OK;

@@ -15,7 +15,7 @@ SOTTO_MUST_USE enum sotto_err sotto_path_join(char out[SOTTO_PATH_MAX], const ch
 SOTTO_MUST_USE enum sotto_err sotto_file_replace(const char *path, struct sotto_span content);
 /* As above, but never over an existing file: ERR_EXISTS. */
 SOTTO_MUST_USE enum sotto_err sotto_file_create(const char *path, struct sotto_span content);
-/* Appends the whole file to out. ERR_MISSING, ERR_FULL (larger than out may hold), ERR_IO (a folder, no right), ERR_NOMEM. */
+/* Appends the whole file to out. ERR_MISSING, ERR_FULL (larger than out may hold), ERR_IO (no regular file, no right), ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_file_read(struct sotto_buf *out, const char *path);
 /* ERR_MODE when group or others may read or write it, or it belongs to neither us nor root; ERR_MISSING, ERR_IO. Anything else than a
  * regular file gives ERR_IO. */

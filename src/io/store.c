@@ -172,6 +172,7 @@ static enum sotto_err look(const char *path, bool *empty, uint32_t *format)
     *empty = n == 0;
     if (n == 0) return SOTTO_OK;
     if (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0) return SOTTO_ERR_DAMAGED;
+    if (head[18] < 1 || head[18] > 2 || head[19] < 1 || head[19] > 2) return SOTTO_ERR_DAMAGED;   /* SQLite would open it, but write nothing */
     uint32_t app = sotto_be32(head + 68);
     *format = sotto_be32(head + 60);
     bool unborn = app == 0 && *format == 0;                               /* its first transaction is still in the WAL */

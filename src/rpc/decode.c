@@ -183,7 +183,7 @@ static int collect(json_t *named, const char **request_key, struct sotto_decode_
     if (!params) return 0;
     if (json_is_array(params)) {
         if (json_array_size(params) > spec->param_count)
-            return refuse(fault, NULL, "too many values: %zu, at most %u", json_array_size(params), spec->param_count);
+            return refuse(fault, NULL, "has too many values: %zu, at most %u", json_array_size(params), spec->param_count);
         for (size_t i = 0; i < json_array_size(params); i++) {
             json_t *value = json_array_get(params, i);
             if (json_is_null(value) && spec->params[i].optional) continue;        /* a place held open */
@@ -191,7 +191,7 @@ static int collect(json_t *named, const char **request_key, struct sotto_decode_
         }
         return 0;
     }
-    if (!json_is_object(params)) return refuse(fault, NULL, "params must be an object or a list");
+    if (!json_is_object(params)) return refuse(fault, NULL, "must be an object or a list");
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)params, key, value) {

@@ -203,7 +203,7 @@ static void start_call(struct sotto_call *call, const json_t *params)
         if (fault.field)
             sotto_call_error(call, bad, "field", fault.field, "why", fault.why, "word", fault.word, NULL);
         else
-            sotto_call_error(call, bad, "why", fault.why, NULL);
+            sotto_call_error(call, bad, "field", "params", "why", fault.why, NULL);
         return;
     }
     if (spec->write && rpc->hooks.begin) {

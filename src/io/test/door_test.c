@@ -183,11 +183,34 @@ static void crowd_client(void)
     close(more);
     close(refused);
 }
+
+/* Who left with answers outstanding holds no place: neither one gone at once, nor one that had shut its sending side before. */
+static void gone_client(void)
+{
+    int fds[4], watch = dial();
+    CHECK(say_text(watch, "0\n") && hear(watch, "0\n"));
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 3; i++) CHECK((fds[i] = dial()) >= 0 && say_text(fds[i], "1\n\"later\"\n") && hear(fds[i], "1\n"));
+        for (unsigned i = 0; i < 3 && round == 1; i++) CHECK(shutdown(fds[i], SHUT_WR) == 0);
+        CHECK(say_text(watch, "2\n") && hear(watch, "2\n"));
+        for (unsigned i = 0; i < 3; i++) close(fds[i]);
+        CHECK(say_text(watch, "3\n") && hear(watch, "3\n"));
+    }
+    close(watch);
+}
+
 static void test_crowd(void **state)
 {
     (void)state;
     config.conns_max = 4;
     run_client(crowd_client);
+}
+
+static void test_gone(void **state)
+{
+    (void)state;
+    config.conns_max = 4;
+    run_client(gone_client);
 }
 
 /* ---- begin and end ---- */
@@ -302,7 +325,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_places), T(test_lines), T(test_pipeline), T(test_half_closed), T(test_large), T(test_slow_reader), T(test_stalled), T(test_crowd),
+        T(test_places), T(test_lines), T(test_pipeline), T(test_half_closed), T(test_large), T(test_slow_reader), T(test_stalled), T(test_crowd), T(test_gone),
         T(test_free_inside), T(test_drain), T(test_other_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

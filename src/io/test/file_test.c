@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static void test_join(void **state)
@@ -64,6 +65,10 @@ static void test_read_bounds(void **state)
     assert_ok(sotto_file_read(&b, world_path("eight")));
     assert_memory_equal(b.data, "ab12345678", 10);
     assert_int_equal(sotto_file_read(&b, world_dir), SOTTO_ERR_IO);
+    assert_int_equal(mkfifo(world_path("pipe"), 0600), 0);                    /* nobody writes there: no reason to wait */
+    assert_int_equal(sotto_file_read(&b, world_path("pipe")), SOTTO_ERR_IO);
+    assert_int_equal(sotto_file_read(&b, "/dev/zero"), SOTTO_ERR_IO);
+    assert_int_equal(b.size, 10);
     sotto_buf_free(&b);
 }
 

@@ -158,6 +158,16 @@ static void test_formats(void **state)
     expect_row(1, "t", 1, "x");
     sotto_store_close(store);
     store = NULL;
+    for (int at = 18; at <= 19; at++) {                                       /* format bytes that only allow reading, or nothing */
+        uint8_t was, odd = 0x82;
+        int fd = open(world_path("messages.db"), O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0 && pread(fd, &was, 1, at) == 1 && pwrite(fd, &odd, 1, at) == 1);
+        before = file_sum();
+        assert_int_equal(sotto_store_open(&store, NULL, world_dir), SOTTO_ERR_DAMAGED);
+        assert_int_equal(file_sum(), before);
+        assert_int_equal(pwrite(fd, &was, 1, at), 1);
+        close(fd);
+    }
     assert_int_equal(chmod(world_path("messages.db"), 0640), 0);
     assert_int_equal(sotto_store_open(&store, NULL, world_dir), SOTTO_ERR_MODE);
     assert_int_equal(chmod(world_path("messages.db"), 0600), 0);
