@@ -69,10 +69,15 @@ static enum sotto_err load_one(void *ctx, const struct sotto_store_account *row)
 enum sotto_err sotto_accounts_load(struct sotto_node *n)
 {
     SOTTO_TRY(sotto_store_account_list(n->store, load_one, n));
+    sotto_accounts_current_load(n);
+    return SOTTO_OK;
+}
+
+void sotto_accounts_current_load(struct sotto_node *n)
+{
     struct sotto_buf b = sotto_buf_make(8);
     if (sotto_store_meta_get(n->store, &b, "account.current") == SOTTO_OK && b.size == 4) n->current = sotto_be32(b.data);
     sotto_buf_free(&b);
-    return SOTTO_OK;
 }
 
 /* ---- the profile row: name, own certificate, time of the last backup ---- */
@@ -251,6 +256,10 @@ static enum sotto_err day_rotate(struct sotto_node *n, struct sotto_node_account
         if (err != SOTTO_OK) {
             *a->keys = *old;
             a->day_key_ms = old_ms;
+        } else {
+            /* the old keys must not live on in the log of the database */
+            enum sotto_err cut = sotto_store_wal_truncate(n->store);
+            if (cut != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "wal-not-truncated", "reason=%s", sotto_err_name(cut));
         }
     }
     for (int t = 0; t < SOTTO_TABLE_COUNT; t++) sotto_buf_free(&tables[t].rows);
@@ -278,6 +287,7 @@ enum sotto_err sotto_account_reload(struct sotto_node *n, struct sotto_node_acco
     sotto_messenger_free(a->messenger);
     a->messenger = NULL;
     a->stalled = true;
+    SOTTO_TRY(profile_load(n, a));                        /* the name too may be one that was not stored */
     struct sotto_messenger_config config = {
         .keys = &a->keys->roles, .cert = sotto_buf_span(&a->cert), .receipt_mean_ms = sotto_config_number(n->config, SOTTO_KEY_RELAY_RECEIPT),
         .puzzle_bits = 20, .contacts_max = SOTTO_CHATS_MAX, .requests_max = 256, .pending_max = 64, .unacked_max = 1000,
@@ -312,8 +322,18 @@ enum sotto_err sotto_account_reload(struct sotto_node *n, struct sotto_node_acco
         a->messenger = NULL;
         return err;
     }
+    /* what came in behind the commit may have failed and loaded it again, or have failed at that */
+    if (!a->messenger) return SOTTO_ERR_DISK_FULL;
     a->stalled = false;
     return SOTTO_OK;
+}
+
+static void probe_now(struct sotto_node *n, struct sotto_node_account *a)
+{
+    sotto_txn_begin(n);
+    sotto_network_probe(n, a);
+    enum sotto_err err = sotto_txn_end(n, true);
+    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
 }
 
 enum sotto_err sotto_account_opened(struct sotto_node *n, struct sotto_node_account *a, struct sotto_keys *keys)
@@ -341,10 +361,7 @@ enum sotto_err sotto_account_opened(struct sotto_node *n, struct sotto_node_acco
     }
     a->broken = false;
     a->probe = false;
-    sotto_txn_begin(n);
-    sotto_network_probe(n, a);                            /* what came while it was locked and is still alive */
-    err = sotto_txn_end(n, true);
-    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+    probe_now(n, a);                                      /* what came while it was locked and is still alive */
     sotto_network_wake(n);
     return SOTTO_OK;
 }
@@ -370,13 +387,17 @@ void sotto_accounts_tick(struct sotto_node *n, struct sotto_now now)
     for (unsigned i = 0; i < n->account_count; i++) {
         struct sotto_node_account *a = n->accounts[i];
         if (!a->keys) continue;
-        if (a->stalled && sotto_account_reload(n, a) == SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_INFO, "account", "goes-on", NULL);
+        if (a->stalled && sotto_account_reload(n, a) == SOTTO_OK) {
+            sotto_log_line(n->log, SOTTO_LOG_INFO, "account", "goes-on", NULL);
+            probe_now(n, a);                              /* what came while nothing could be stored */
+            sotto_network_wake(n);
+        }
         if (a->messenger && now.wall_ms > a->day_key_ms + DAY_KEY_MS) {
             enum sotto_err err = day_rotate(n, a, now);
             if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "day-key-kept", "reason=%s", sotto_err_name(err));
         }
         /* an empty passphrase protects nothing: locking would only stop the receiving */
-        if (idle_us && !a->keys->empty_passphrase && now.mono_us - a->used_us > idle_us) {
+        if (idle_us && !a->keys->empty_passphrase && now.mono_us > a->used_us && now.mono_us - a->used_us > idle_us) {
             sotto_log_line(n->log, SOTTO_LOG_INFO, "account", "locked-idle", NULL);
             sotto_account_lock(n, a);
         }

@@ -21,6 +21,7 @@ struct work {
     char name[65];
     enum sotto_err err;
     bool ran;
+    unsigned locks;                       /* of the account when it was asked */
     struct sotto_call *call;              /* answered at the end; NULL: a task, or nobody */
     struct sotto_task *task;
     void (*then)(struct work *w);         /* on the loop, with the result in err; owns nothing */
@@ -66,14 +67,17 @@ static void work_cancelled(void *ctx, struct sotto_call *call)
 static void work_done(void *arg, bool cancelled)
 {
     struct work *w = arg;
+    struct sotto_node_account *a = w->account;
     (void)cancelled;
-    if (w->account) w->account->busy--;
-    if (w->account && w->what == OPEN) w->account->opening = false;
+    if (a && w->what == OPEN) a->opening = false;
     if (!w->ran) w->err = SOTTO_ERR_CANCELLED;
     if (w->node->stopping) w->err = SOTTO_ERR_CANCELLED;
+    if (a && w->what == OPEN && w->err == SOTTO_OK && w->locks != a->locks) w->err = SOTTO_ERR_LOCKED;      /* the lock came later: it counts */
+    if (a && a->gone) w->err = SOTTO_ERR_MISSING;
     struct sotto_node *n = w->node;
     w->then(w);
     work_free(w);
+    if (a && --a->busy == 0 && a->gone) sotto_account_free(a);
     if (!n->stopping) sotto_events_publish(n);            /* who waited for a vault to open sees now what is in it */
 }
 
@@ -207,6 +211,7 @@ static void created(struct work *w)
         w->keys = NULL;
     }
     if (err != SOTTO_OK) {
+        if (a) sotto_account_unadopt(n, a);
         task_error(n, w->task, err);
         return;
     }
@@ -353,6 +358,7 @@ static void account_rename(void *ctx, struct sotto_call *call, const struct sott
     if (!a) return;
     char old[sizeof a->name];
     memcpy(old, a->name, sizeof old);
+    a->dirty = true;                                      /* if the commit fails, the old name is loaded again */
     snprintf(a->name, sizeof a->name, "%s", p->name);
     enum sotto_err err = sotto_profile_save(n, a);
     if (err != SOTTO_OK) {
@@ -418,6 +424,10 @@ static bool vault_file(struct sotto_node *n, struct sotto_node_account *a, struc
 static struct work *ask(struct sotto_node *n, struct sotto_call *call, struct sotto_node_account *a, const char *passphrase)
 {
     if (call && !wait_over(a, call)) return NULL;
+    if (call && a->fails && a->busy) {                    /* after a wrong one, one guess at a time: else the waiting is walked around */
+        sotto_call_error(call, 1003, NULL);
+        return NULL;
+    }
     struct work *w = work_new(n, a, passphrase);
     if (!w) {
         if (call) sotto_call_error(call, 1003, NULL);
@@ -428,6 +438,7 @@ static struct work *ask(struct sotto_node *n, struct sotto_call *call, struct so
         return NULL;
     }
     a->busy++;
+    w->locks = a->locks;
     return w;
 }
 
@@ -463,9 +474,14 @@ static void vault_unlock(void *ctx, struct sotto_call *call, const struct sotto_
 }
 
 /* At the start: accounts with an empty passphrase open by themselves, others with vault.passphrase_file. Nobody is told. */
+static void open_at_start(struct sotto_node *n, struct sotto_node_account *a, const char *passphrase);
 static void opened_at_start(struct work *w)
 {
     struct sotto_node *n = w->node;
+    if (w->err == SOTTO_ERR_PASSPHRASE && w->secret->text[0]) {
+        open_at_start(n, w->account, "");                 /* the file is for other accounts: this one may have an empty passphrase */
+        return;
+    }
     if (w->err == SOTTO_OK && !w->account->keys) {
         (void)!sotto_account_opened(n, w->account, w->keys);       /* logged there */
         w->keys = NULL;
@@ -474,28 +490,32 @@ static void opened_at_start(struct work *w)
     }
 }
 
+static void open_at_start(struct sotto_node *n, struct sotto_node_account *a, const char *passphrase)
+{
+    struct work *w = ask(n, NULL, a, passphrase);
+    if (!w) {
+        sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "vault-unreadable", NULL);
+        return;
+    }
+    w->what = OPEN;
+    w->then = opened_at_start;
+    a->opening = true;
+    work_start(w, NULL);
+}
+
 void sotto_accounts_open_at_start(struct sotto_node *n, const char *passphrase)
 {
-    for (unsigned i = 0; i < n->account_count; i++) {
-        struct sotto_node_account *a = n->accounts[i];
-        struct work *w = ask(n, NULL, a, passphrase);
-        if (!w) {
-            sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "vault-unreadable", NULL);
-            continue;
-        }
-        w->what = OPEN;
-        w->then = opened_at_start;
-        a->opening = true;
-        work_start(w, NULL);
-    }
+    for (unsigned i = 0; i < n->account_count; i++) open_at_start(n, n->accounts[i], passphrase);
 }
 
 static void vault_lock(void *ctx, struct sotto_call *call, const struct sotto_vault_lock_params *p)
 {
     struct sotto_node *n = ctx;
     (void)p;
-    for (unsigned i = 0; i < n->account_count; i++)
+    for (unsigned i = 0; i < n->account_count; i++) {
+        n->accounts[i]->locks++;
         if (n->accounts[i]->keys) sotto_account_lock(n, n->accounts[i]);
+    }
     sotto_call_result(call, json_true());
 }
 
@@ -557,17 +577,12 @@ static void account_passphrase(void *ctx, struct sotto_call *call, const struct 
     if (work_start(w, call)) sotto_call_on_cancel(call, work_cancelled, w);
 }
 
-/* Keys first: without the vault file nothing on this disk can be read again, whatever happens next. */
-static enum sotto_err destroy(struct sotto_node *n, struct sotto_node_account *a)
+/* Its rows, and the object as soon as no worker holds it. */
+static enum sotto_err forget(struct sotto_node *n, struct sotto_node_account *a)
 {
-    char path[SOTTO_PATH_MAX];
     uint32_t number = a->number;
-    SOTTO_TRY(sotto_account_path(path, n, &a->id));
-    if (a->keys) sotto_account_lock(n, a);
-    enum sotto_err err = sotto_file_shred(path);
-    if (err != SOTTO_OK && err != SOTTO_ERR_MISSING) return err;
     sotto_txn_begin(n);
-    err = sotto_store_account_remove(n->store, number);
+    enum sotto_err err = sotto_store_account_remove(n->store, number);
     if (err != SOTTO_OK) sotto_txn_fail(n, err);
     SOTTO_TRY(sotto_txn_end(n, true));
     for (unsigned i = 0; i < n->account_count; i++)
@@ -575,9 +590,36 @@ static enum sotto_err destroy(struct sotto_node *n, struct sotto_node_account *a
             memmove(&n->accounts[i], &n->accounts[i + 1], (--n->account_count - i) * sizeof n->accounts[0]);
             break;
         }
-    sotto_account_free(a);
+    if (a->busy) a->gone = true;                          /* no longer in the list; what its workers bring is refused */
+    else sotto_account_free(a);
     if (n->current == number) n->current = n->account_count ? n->accounts[0]->number : 0;
     return SOTTO_OK;
+}
+
+/* Keys first: without the vault file nothing on this disk can be read again, whatever happens next. */
+static enum sotto_err shred(struct sotto_node *n, struct sotto_node_account *a)
+{
+    char path[SOTTO_PATH_MAX];
+    SOTTO_TRY(sotto_account_path(path, n, &a->id));
+    if (a->keys) sotto_account_lock(n, a);
+    enum sotto_err err = sotto_file_shred(path);
+    return err == SOTTO_ERR_MISSING ? SOTTO_OK : err;
+}
+
+static enum sotto_err destroy(struct sotto_node *n, struct sotto_node_account *a)
+{
+    SOTTO_TRY(shred(n, a));
+    return forget(n, a);
+}
+
+void sotto_account_unadopt(struct sotto_node *n, struct sotto_node_account *a)
+{
+    char path[SOTTO_PATH_MAX];
+    enum sotto_err err = sotto_account_path(path, n, &a->id);
+    if (a->keys) sotto_account_lock(n, a);
+    if (err == SOTTO_OK) err = forget(n, a);              /* rows first: an account without its file could not even be removed */
+    if (err == SOTTO_OK) err = sotto_file_shred(path);
+    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "half-made-kept", "reason=%s", sotto_err_name(err));
 }
 
 static void removed(struct work *w)
@@ -607,20 +649,19 @@ static void account_remove(void *ctx, struct sotto_call *call, const struct sott
 static void vault_wipe(void *ctx, struct sotto_call *call, const struct sotto_vault_wipe_params *p)
 {
     struct sotto_node *n = ctx;
-    for (unsigned i = 0; i < n->account_count; i++)
-        if (n->accounts[i]->busy) {
-            sotto_call_error(call, 1003, NULL);
-            return;
-        }
+    enum sotto_err err = SOTTO_OK;
     sotto_api_detach(n);
-    while (n->account_count) {
-        enum sotto_err err = destroy(n, n->accounts[0]);
-        if (err != SOTTO_OK) {
-            sotto_api_fail(call, err);
-            return;
-        }
+    /* the keys of all accounts before the rows of the first: a full disk may refuse to change those */
+    for (unsigned i = 0; i < n->account_count; i++) {
+        enum sotto_err one = shred(n, n->accounts[i]);
+        if (err == SOTTO_OK) err = one;
     }
-    enum sotto_err err = sotto_store_wal_truncate(n->store);
+    while (n->account_count && err == SOTTO_OK) err = forget(n, n->accounts[0]);
+    if (err != SOTTO_OK) {
+        sotto_api_fail(call, err);
+        return;
+    }
+    err = sotto_store_wal_truncate(n->store);
     if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "wal-not-truncated", "reason=%s", sotto_err_name(err));
     n->wipe_all = p->level == SOTTO_VAULT_WIPE_LEVEL_ALL;  /* every file of the data directory, when the node has closed them */
     sotto_call_result(call, json_true());

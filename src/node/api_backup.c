@@ -156,7 +156,7 @@ static enum sotto_err fill(struct sotto_node *n, struct sotto_node_account *a, s
 static void meet_again(struct sotto_node *n, struct sotto_node_account *a)
 {
     struct sotto_contact c;
-    for (unsigned i = 0; sotto_messenger_contact_at(a->messenger, i, &c); i++) {
+    for (unsigned i = 0; a->messenger && sotto_messenger_contact_at(a->messenger, i, &c); i++) {
         if (c.state != SOTTO_CONTACT_MUTUAL && c.state != SOTTO_CONTACT_ACCEPTED) continue;
         struct sotto_id id = c.id;
         sotto_txn_begin(n);
@@ -189,6 +189,7 @@ static void restored(struct backup_work *w)
         return;
     }
     if (err != SOTTO_OK) {
+        if (a) sotto_account_unadopt(n, a);               /* half of a restore would stand in the way of the next one */
         sotto_task_fail(n, w->task, err == SOTTO_ERR_DISK_FULL ? 2101 : err == SOTTO_ERR_FORMAT ? 1203 : 1000, NULL);
         return;
     }

@@ -94,6 +94,7 @@ static bool reload(struct sotto_node *n, struct sotto_call *call)
     }
     sotto_config_free(n->config);
     n->config = fresh;
+    if (n->txn_depth) n->settings_changed = true;         /* read again if what it holds is not stored after all */
     sotto_node_configured(n);
     return true;
 }

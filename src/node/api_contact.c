@@ -348,8 +348,8 @@ static void contact_verify(void *ctx, struct sotto_call *call, const struct sott
 {
     struct found f;
     if (!find(&f, ctx, call, p->contact)) return;
+    safety_start(&f, call, p->code);                      /* first: f.c borrows from the messenger, which the end of a transaction may change */
     sotto_api_detach(f.n);
-    safety_start(&f, call, p->code);
 }
 
 static void contact_unverify(void *ctx, struct sotto_call *call, const struct sotto_contact_unverify_params *p)

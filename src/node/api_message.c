@@ -97,8 +97,8 @@ static void message_list(void *ctx, struct sotto_call *call, const struct sotto_
     struct sotto_node_account *a = sotto_api_account(n, call);
     struct sotto_contact c;
     uint8_t key[16];
+    if (!a || !sotto_contact_resolve(a, call, p->chat, &c)) return;   /* answered: call and p are gone */
     struct sotto_store_query q = { .limit = (uint32_t)p->limit };
-    if (!a || !sotto_contact_resolve(a, call, p->chat, &c)) return;
     if ((p->before && !number(call, p->before, &q.before)) || (p->after && !number(call, p->after, &q.after))) return;
     sotto_chat_key(key, a, &c.id);
     q.account = a->number;

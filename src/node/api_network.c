@@ -137,9 +137,11 @@ static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer
     else if (err != SOTTO_OK && err != SOTTO_ERR_EXISTS) sotto_api_fail(call, err);
     else {
         char enode[256];
+        bool fresh = err == SOTTO_OK;
         sotto_enode_text(enode, &e);
         err = added_change(n, e.key, enode);
         if (err != SOTTO_OK) {
+            if (fresh) (void)!sotto_host_remove(sotto_net_host(n->net), e.key, sotto_io_now(), &n->outq);
             sotto_api_fail(call, err);
             return;
         }

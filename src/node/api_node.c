@@ -31,7 +31,7 @@ static json_t *parts(struct sotto_node *n)
     json_object_set_new(o, "ledger", part("off", n->started_ms, "this network has no ledger"));
     json_object_set_new(o, "mailbox", part("off", n->started_ms, "no mailbox: a message lives 30 minutes on the way and is sent again for 14 days"));
     if (off) snprintf(text, sizeof text, "your clock seems %d s %s: sending waits", abs(off), off > 0 ? "ahead" : "behind");
-    json_object_set_new(o, "clock", part(off ? "down" : "up", n->started_ms, off ? text : "agrees with the neighbours"));
+    json_object_set_new(o, "clock", part(off ? "down" : "up", n->started_ms, off ? text : peers ? "agrees with the neighbours" : "no neighbour to compare with yet"));
     return o;
 }
 
@@ -146,12 +146,12 @@ static void doctor_network(struct doctor *d)
     unsigned up = sotto_host_peers(sotto_net_host(d->node->net)), all = 0, out = 0;
     for (unsigned i = 0; sotto_host_peer_at(sotto_net_host(d->node->net), i, &info); i++) {
         all++;
-        if (!info.inbound && strcmp(info.state, "up") == 0) out++;
+        if ((!info.inbound || info.is_static) && strcmp(info.state, "up") == 0) out++;
     }
     char what[160];
-    snprintf(what, sizeof what, "%u of %u neighbours are connected, %u of them dialled by this node.", up, all, out);
+    snprintf(what, sizeof what, "%u of %u neighbours are connected, %u of them dialled or named by this node.", up, all, out);
     if (!up) check(d, "peers", "warn", what, "Messages wait until one is there.", "sotto peer add ENODE");
-    else if (!out) check(d, "peers", "warn", what, "Own messages leave only through a neighbour that this node dialled.", "sotto peer add ENODE");
+    else if (!out) check(d, "peers", "warn", what, "Own messages leave only through a neighbour that this node dialled or its operator named.", "sotto peer add ENODE");
     else check(d, "peers", "ok", what, "", "");
     int off = sotto_net_clock_off(d->node->net);
     snprintf(what, sizeof what, off ? "This clock seems %d s %s." : "This clock agrees with the neighbours.", abs(off), off > 0 ? "ahead" : "behind");
@@ -171,7 +171,7 @@ static void doctor_backup(struct doctor *d)
             return;
         }
     }
-    check(d, "backup", "ok", "Every open account has a backup younger than 30 days.", "", "");
+    check(d, "backup", "ok", "No open account lacks a backup of the last 30 days.", "", "");
 }
 
 static void node_doctor(void *ctx, struct sotto_call *call, const struct sotto_node_doctor_params *p)

@@ -84,7 +84,8 @@ static enum sotto_err old_one(void *ctx, const struct sotto_store_message *m)
 void sotto_chats_prune(struct sotto_node *n, struct sotto_node_account *a, struct sotto_now now)
 {
     struct sotto_contact c;
-    for (unsigned i = 0; sotto_messenger_contact_at(a->messenger, i, &c); i++) {
+    /* a commit in here may lead to a failed one, and that to an account without its messenger */
+    for (unsigned i = 0; a->messenger && sotto_messenger_contact_at(a->messenger, i, &c); i++) {
         struct sotto_chat chat;
         if (sotto_chat_load(&chat, n, a, &c.id) != SOTTO_OK) continue;
         uint64_t keep = chat.keep_ms && (!c.timer_ms || chat.keep_ms < c.timer_ms) ? chat.keep_ms : c.timer_ms;
@@ -293,6 +294,7 @@ static enum sotto_err export_one(void *ctx, const struct sotto_store_message *m)
     if (e->json) {
         char *line = json_dumps(l.message, JSON_COMPACT);
         err = line ? sotto_buf_add(&e->text, line, strlen(line)) : SOTTO_ERR_NOMEM;
+        if (line) sotto_wipe(line, strlen(line));
         free(line);
     } else {
         const char *text = json_string_value(json_object_get(l.message, "text"));
@@ -300,7 +302,14 @@ static enum sotto_err export_one(void *ctx, const struct sotto_store_message *m)
         snprintf(head, sizeof head, "%lld %s ", (long long)json_integer_value(json_object_get(l.message, "ms")),
                  json_is_true(json_object_get(l.message, "own")) ? "me:" : "them:");
         err = sotto_buf_add(&e->text, head, strlen(head));
-        if (err == SOTTO_OK) err = sotto_buf_add(&e->text, text, strlen(text));
+        for (const char *rest = text; err == SOTTO_OK && *rest;) {                /* no line of a text may look like a message of its own */
+            size_t size = strcspn(rest, "\r\n");
+            err = sotto_buf_add(&e->text, rest, size);
+            rest += size;
+            if (*rest == 0) break;
+            rest += rest[0] == '\r' && rest[1] == '\n' ? 2 : 1;
+            if (err == SOTTO_OK) err = sotto_buf_add(&e->text, "\n    ", 5);
+        }
     }
     if (err == SOTTO_OK) err = sotto_buf_add_u8(&e->text, '\n');
     json_decref(l.message);

@@ -9,6 +9,7 @@
 #define POLL_MAX_MS 30000u
 #define PUSH_BACKLOG_MAX (1u << 20)       /* a subscriber this far behind is told "lagging" once and pulls from then on */
 #define SUBSCRIPTIONS_MAX 64u
+#define PUSH_PAGE 200u                    /* events read at once for a subscriber */
 
 /* The kinds and their numbers are the table's (api/methods.json); the number is what the store keeps. */
 static int kind_number(const char *name)
@@ -41,6 +42,7 @@ enum sotto_err sotto_event_add(struct sotto_node *n, struct sotto_node_account *
     if (err == SOTTO_OK) err = sotto_store_event_add(n->store, &seq, &e);
     if (err == SOTTO_OK) n->events_added = true;
     sotto_buf_free(&sealed);
+    sotto_wipe(text, strlen(text));
     free(text);
     return err;
 }
@@ -181,13 +183,14 @@ static void wait_cancel(void *ctx, struct sotto_call *call)
     waiter_free(ctx);
 }
 
-static void push(struct sotto_node *n, struct subscription *s)
+/* One round: a page of what is new, or the word that it lags. False: nothing more for now. */
+static bool push_page(struct sotto_node *n, struct subscription *s)
 {
-    if (!n->door) return;
+    if (!n->door) return false;
     char id[32];
     snprintf(id, sizeof id, "s%" PRIu64, s->id);
     if (sotto_door_backlog(n->door, s->conn) > PUSH_BACKLOG_MAX) {
-        if (s->lagging) return;
+        if (s->lagging) return false;
         s->lagging = true;
         json_t *event = json_object();
         json_object_set_new(event, "kind", json_string("lagging"));
@@ -196,12 +199,12 @@ static void push(struct sotto_node *n, struct subscription *s)
         if (sotto_rpc_notification(&text, "sotto_event", json_pack("{s:s,s:o}", "subscription", id, "result", event)) == SOTTO_OK)
             (void)!sotto_door_push(n->door, s->conn, sotto_buf_span(&text));
         sotto_buf_free(&text);
-        return;
+        return false;
     }
     bool none;
     enum sotto_err err;
-    json_t *o = list(n, s->after, s->kinds, 200, &none, &err);
-    if (!o) return;
+    json_t *o = list(n, s->after, s->kinds, PUSH_PAGE, &none, &err);
+    if (!o) return false;
     size_t i;
     json_t *event;
     json_array_foreach(json_object_get(o, "events"), i, event)
@@ -211,8 +214,15 @@ static void push(struct sotto_node *n, struct subscription *s)
             (void)!sotto_door_push(n->door, s->conn, sotto_buf_span(&text));
         sotto_buf_free(&text);
     }
+    uint64_t before = s->after;
     cursor_parse(&s->after, json_string_value(json_object_get(o, "cursor")));
     json_decref(o);
+    return !none && s->after > before;
+}
+
+static void push(struct sotto_node *n, struct subscription *s)
+{
+    while (push_page(n, s)) continue;
 }
 
 void sotto_events_publish(struct sotto_node *n)

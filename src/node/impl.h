@@ -32,6 +32,8 @@ struct sotto_node_account {
     uint64_t created_ms;
     bool opening;                         /* a worker is about to open its vault */
     unsigned busy;                        /* workers that hold this account */
+    bool gone;                            /* removed while a worker held it: freed when the last one lets go */
+    unsigned locks;                       /* how often a person locked it: what was opening meanwhile stays locked */
     bool broken;                          /* a stored row does not decode: stays locked, nothing is dropped */
     bool stalled;                         /* a commit failed: loaded again as soon as the disk takes writes */
     struct sotto_keys *keys;              /* guarded; NULL = locked */
@@ -98,6 +100,7 @@ struct sotto_node {
     struct sotto_deferred *deferred;
     size_t deferred_count, deferred_cap;
     bool events_added;
+    bool settings_changed;                /* the configuration in force was read inside this transaction */
 
     struct sotto_backlog *backlog;        /* ring */
     size_t backlog_head, backlog_count;
@@ -105,6 +108,9 @@ struct sotto_node {
     struct sotto_task *tasks[SOTTO_TASKS_MAX];
     unsigned task_count;
     uint64_t next_task;
+
+    void *replies;                        /* node.c: requests that wait for their answer */
+    uint64_t chat_hold_us;                /* a commit failed: no tick of the conversations before */
 
     void *waiters;                        /* events.c */
     void *task_waiters;                   /* tasks.c */
@@ -129,6 +135,7 @@ void sotto_txn_fail(struct sotto_node *n, enum sotto_err err);
 
 /* accounts.c */
 enum sotto_err sotto_accounts_load(struct sotto_node *n);
+void sotto_accounts_current_load(struct sotto_node *n);
 struct sotto_node_account *sotto_account_find(struct sotto_node *n, const struct sotto_id *id);
 struct sotto_node_account *sotto_account_number(struct sotto_node *n, uint32_t number);
 struct sotto_node_account *sotto_account_current(struct sotto_node *n);
@@ -143,6 +150,9 @@ void sotto_accounts_tick(struct sotto_node *n, struct sotto_now now);
 /* api_account.c */
 enum sotto_err sotto_account_adopt(struct sotto_node *n, struct sotto_node_account **out, struct sotto_keys *keys, const uint8_t file[SOTTO_ACCOUNT_FILE_SIZE],
                                    const char *name);
+/* Takes back an adoption whose next step failed: nothing of it stays, so that it can be tried again. Frees a; if even that cannot be
+ * written, the account stays, locked. */
+void sotto_account_unadopt(struct sotto_node *n, struct sotto_node_account *a);
 void sotto_account_restore_phrase(struct sotto_node *n, struct sotto_call *call, const struct sotto_account_restore_params *p);
 void sotto_accounts_open_at_start(struct sotto_node *n, const char *passphrase);
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TICK_AGAIN_US 5000000u            /* after a tick that could not be stored: a disk is given room by people, not in milliseconds */
+
 /* Work on the MINE lane: an envelope's nonce for the network core, or a first contact's puzzle for an account. */
 struct mine {
     struct mine *next;
@@ -65,12 +67,19 @@ static void mine_done(void *arg, bool cancelled)
     free(m);
 }
 
+/* A search that cannot begin has found nothing: the core takes the cell up again after a while. */
+static void mine_failed(struct sotto_node *n, uint64_t token)
+{
+    struct sotto_in in = { .kind = SOTTO_IN_MINED, .token = token };
+    sotto_net_step(n->net, &in, sotto_io_now(), &n->outq);
+}
+
 static void mine_start(struct sotto_node *n, struct mine *m)
 {
     m->node = n;
     if (sotto_workers_run(n->workers, &m->job, SOTTO_LANE_MINE, mine_run, mine_done, m) != SOTTO_OK) {
-        /* the lane is full or out of memory: the core asks again at its next tick */
         sotto_log_line(n->log, SOTTO_LOG_WARN, "work", "lane-full", NULL);
+        if (!m->account) mine_failed(n, m->token);        /* a puzzle waits until the account is loaded again */
         sotto_buf_free(&m->prefix);
         free(m);
         return;
@@ -91,7 +100,10 @@ static void mine_cancel(struct sotto_node *n, uint32_t account, uint64_t token)
 static void mine_envelope(struct sotto_node *n, struct sotto_out *out)
 {
     struct mine *m = calloc(1, sizeof *m);
-    if (!m) return;
+    if (!m) {
+        mine_failed(n, out->token);
+        return;
+    }
     m->token = out->token;
     m->first = out->value;
     m->bits = out->bits;
@@ -281,7 +293,11 @@ void sotto_chat_tick(void *ctx, struct sotto_now now)
         sotto_txn_apply(n, a);
     }
     enum sotto_err err = sotto_txn_end(n, true);
-    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+    if (err != SOTTO_OK) {
+        /* the same deadline is due again at once: a full disk must not become a busy loop */
+        n->chat_hold_us = now.mono_us + TICK_AGAIN_US;
+        sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+    }
     sotto_network_wake(n);
 }
 
@@ -300,7 +316,10 @@ void sotto_network_wake(struct sotto_node *n)
     uint64_t wait_ms = soonest == UINT64_MAX ? 60000 : soonest > now.wall_ms ? soonest - now.wall_ms : 0;
     if (wait_ms > 60000) wait_ms = 60000;
     if (soonest == UINT64_MAX) sotto_timer_stop(n->chat_timer);
-    else sotto_timer_set(n->chat_timer, now.mono_us + wait_ms * 1000);
+    else {
+        uint64_t due_us = now.mono_us + wait_ms * 1000;
+        sotto_timer_set(n->chat_timer, due_us > n->chat_hold_us ? due_us : n->chat_hold_us);
+    }
 }
 
 static void on_input(void *ctx, const struct sotto_in *in, struct sotto_now now) { step(ctx, in, now); }

@@ -1,10 +1,12 @@
 #include "node/impl.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HOUSE_EVERY_US 5000000u           /* idle locks, day keys, pruning: often enough for the shortest of them */
@@ -57,9 +59,11 @@ static int config_problem(char problem[1024], struct sotto_config_problems *p, e
     if (err == SOTTO_ERR_FORMAT && p->count) {
         size_t at = 0;
         for (unsigned i = 0; i < p->count && i < 4 && at < 900; i++) at += (size_t)snprintf(problem + at, 1024 - at, "%s%s", i ? "\n" : "", p->items[i].text);
+        if (at > 1000) at = 1000;                         /* the last text was cut: the code is not */
         snprintf(problem + at, 1024 - at, " (2105 CONFIG)");
     } else {
-        snprintf(problem, 1024, "The configuration cannot be read (%s).", sotto_err_name(err));
+        snprintf(problem, 1024, "The configuration cannot be read (%s).%s", sotto_err_name(err),      /* what `config set` left is in there */
+                 err == SOTTO_ERR_DAMAGED ? " messages.db is damaged. Nothing was changed. Restore from a backup into a new --data. (2102 STORE_DAMAGED)" : "");
     }
     sotto_config_problems_free(p);
     return 10;
@@ -69,16 +73,27 @@ void sotto_node_configured(struct sotto_node *n)
 {
     enum sotto_level level;
     if (sotto_level_parse(&level, sotto_config_text(n->config, SOTTO_KEY_LOG_LEVEL)) == SOTTO_OK) (void)!sotto_io_log_level(n->log, NULL, level);
+    if (!n->net) return;
+    sotto_net_set_plain(n->net, sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN));
+    if (n->net_timer && !n->stopping) sotto_timer_set(n->net_timer, sotto_io_now().mono_us);      /* what waited may leave now */
 }
 
 /* ---- the door ---- */
 
-struct reply { struct sotto_node *node; uint64_t conn; };
+/* Kept in a list: the answer of a closed connection never comes, so its end frees them. */
+struct reply { struct reply *next, **back; struct sotto_node *node; uint64_t conn; };
+static void reply_free(struct reply *r)
+{
+    *r->back = r->next;
+    if (r->next) r->next->back = r->back;
+    free(r);
+}
+
 static void on_reply(void *ctx, struct sotto_span json)
 {
     struct reply *r = ctx;
     if (r->node->door) (void)!sotto_door_reply(r->node->door, r->conn, json);      /* a client that is gone needs no answer */
-    free(r);
+    reply_free(r);
 }
 
 static void on_request(void *ctx, const struct sotto_door_request *request)
@@ -90,7 +105,9 @@ static void on_request(void *ctx, const struct sotto_door_request *request)
         (void)!sotto_door_reply(n->door, request->conn, sotto_span_str(busy));
         return;
     }
-    *r = (struct reply){ n, request->conn };
+    *r = (struct reply){ .next = n->replies, .back = (struct reply **)&n->replies, .node = n, .conn = request->conn };
+    if (r->next) r->next->back = &r->next;
+    n->replies = r;
     struct sotto_rpc_peer peer = { .conn = (void *)(uintptr_t)request->conn, .scopes = SOTTO_SCOPE_ALL, .can_subscribe = !request->http };
     sotto_rpc_request(n->rpc, &peer, request->json, on_reply, r);
 }
@@ -114,9 +131,30 @@ static void on_closed(void *ctx, uint64_t conn)
     struct sotto_node *n = ctx;
     sotto_rpc_conn_closed(n->rpc, (void *)(uintptr_t)conn);
     sotto_events_closed(n, conn);
+    for (struct reply *r = n->replies, *next; r; r = next) {
+        next = r->next;
+        if (r->conn == conn) reply_free(r);
+    }
 }
 
 /* ---- start ---- */
+
+/* Accounts without the database that names them: an empty one in its place would look as if there never had been any. */
+static bool database_lost(const struct sotto_node *n)
+{
+    char path[SOTTO_PATH_MAX];
+    struct stat st;
+    bool lost = false;
+    if (sotto_path_join(path, n->data_dir, "messages.db") != SOTTO_OK || (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)) return false;
+    DIR *dir = opendir(n->vault_dir);
+    if (!dir) return false;
+    for (struct dirent *e; !lost && (e = readdir(dir));) {
+        const char *dot = strrchr(e->d_name, '.');
+        lost = dot && dot != e->d_name && strcmp(dot, ".vault") == 0;
+    }
+    closedir(dir);
+    return lost;
+}
 
 static int start_data(struct sotto_node *n, char problem[1024])
 {
@@ -136,6 +174,11 @@ static int start_data(struct sotto_node *n, char problem[1024])
     if (err == SOTTO_OK) err = sotto_dir_make(n->vault_dir);
     if (err != SOTTO_OK) {
         snprintf(problem, 1024, "The data directory %.600s cannot be used (%s). Look at its owner and rights.", n->data_dir, sotto_err_name(err));
+        return 10;
+    }
+    if (database_lost(n)) {
+        snprintf(problem, 1024, "%.600s/messages.db is missing or empty, but vault/ holds an account. Nothing was changed. "
+                 "Restore from a backup into a new --data. (2102 STORE_DAMAGED)", n->data_dir);
         return 10;
     }
     struct sotto_store_open_info info = { 0 };
@@ -354,16 +397,25 @@ int sotto_node_run(struct sotto_node *n, bool json)
     return n->exit_code;
 }
 
-/* vault wipe all: every file below the data directory; keys were destroyed before. */
-static void wipe_dir(const char *path)
+/* vault wipe all: every file of the node; keys were destroyed before. At the top only what the node made itself: a data directory
+ * may be a folder where other things lie. */
+static bool our_file(const char *name)
+{
+    static const char *const names[] = { "messages.db", "messages.db-wal", "messages.db-shm", "messages.db-journal", "vault", "network", "lock", "sotto.sock" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+static void wipe_dir(const char *path, bool top)
 {
     DIR *dir = opendir(path);
     if (!dir) return;
     for (struct dirent *e; (e = readdir(dir));) {
         char name[SOTTO_PATH_MAX];
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || sotto_path_join(name, path, e->d_name) != SOTTO_OK) continue;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || (top && !our_file(e->d_name)) || sotto_path_join(name, path, e->d_name) != SOTTO_OK) continue;
         if (e->d_type == DT_DIR) {
-            wipe_dir(name);
+            wipe_dir(name, false);
             rmdir(name);
         } else {
             (void)!sotto_file_remove(name);
@@ -379,6 +431,7 @@ void sotto_node_free(struct sotto_node *n)
     if (n->workers) sotto_workers_stop(n->workers);
     if (n->rpc) sotto_rpc_free(n->rpc);                   /* waiting calls let go of their waiters */
     n->rpc = NULL;
+    while (n->replies) reply_free(n->replies);
     sotto_events_free(n);
     sotto_tasks_free(n);
     sotto_door_free(n->door);
@@ -392,7 +445,7 @@ void sotto_node_free(struct sotto_node *n)
     sotto_store_close(n->store);
     sotto_loop_free(n->loop);
     sotto_outq_free(&n->outq);
-    if (n->wipe_all) wipe_dir(n->data_dir);
+    if (n->wipe_all) wipe_dir(n->data_dir, true);
     sotto_dir_lock_free(n->lock);
     sotto_config_free(n->config);
     sotto_io_log_free(n->log);

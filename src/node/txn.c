@@ -15,6 +15,7 @@ void sotto_txn_begin(struct sotto_node *n)
     if (n->txn_depth++ > 0) return;
     n->txn_err = sotto_store_begin(n->store);
     n->events_added = false;
+    n->settings_changed = false;
 }
 
 static enum sotto_err history_state(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_act *act)
@@ -200,15 +201,23 @@ static void undo(struct sotto_node *n)
     sotto_store_rollback(n->store);
     drop_deferred(n);
     n->events_added = false;
+    sotto_accounts_current_load(n);
+    if (n->settings_changed) sotto_config_again(n);
+    n->settings_changed = false;
+    struct sotto_node_account *again[SOTTO_ACCOUNTS_MAX];
+    unsigned count = 0;
     for (unsigned i = 0; i < n->account_count; i++) {
         struct sotto_node_account *a = n->accounts[i];
         sotto_acts_clear(&a->acts);
         if (!a->dirty) continue;
         a->dirty = false;
         /* memory ran ahead of the disk: the object is made again from what is stored, now if the disk takes writes, else by
-         * sotto_accounts_tick */
+         * sotto_accounts_tick. Only those of this transaction: one that failed to load is not tried again from inside its own loading */
         a->stalled = true;
+        again[count++] = a;
     }
+    for (unsigned i = 0; i < count; i++)
+        if (again[i]->stalled && again[i]->keys) (void)!sotto_account_reload(n, again[i]);
 }
 
 enum sotto_err sotto_txn_end(struct sotto_node *n, bool ok)
@@ -221,8 +230,6 @@ enum sotto_err sotto_txn_end(struct sotto_node *n, bool ok)
     if (err == SOTTO_OK) err = sotto_store_commit(n->store);
     if (err != SOTTO_OK) {
         undo(n);
-        for (unsigned i = 0; i < n->account_count; i++)
-            if (n->accounts[i]->stalled && n->accounts[i]->keys) (void)!sotto_account_reload(n, n->accounts[i]);
         return err;
     }
     struct sotto_deferred *todo = n->deferred;

@@ -383,6 +383,8 @@ uint64_t sotto_net_deadline(const struct sotto_net *n)
     return at;
 }
 
+void sotto_net_set_plain(struct sotto_net *n, bool plain) { n->config.plain = plain; }
+
 struct sotto_host *sotto_net_host(struct sotto_net *n) { return n->host; }
 
 enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t sealed[SOTTO_SEALED_SIZE], struct sotto_now now,

@@ -36,6 +36,7 @@ void sotto_net_free(struct sotto_net *n);
 void sotto_net_step(struct sotto_net *n, const struct sotto_in *in, struct sotto_now now, struct sotto_outq *out);
 uint64_t sotto_net_deadline(const struct sotto_net *n);
 struct sotto_host *sotto_net_host(struct sotto_net *n);
+void sotto_net_set_plain(struct sotto_net *n, bool plain);               /* relay.plain changed while running; what waits leaves with the next tick */
 
 /* Queues one sealed cell for emission; id is the caller's and comes back in CELL_SENT and CELL_EXPIRED. ERR_FULL: the outbox
  * holds outbox_max cells; ERR_EXISTS: id is queued. */

@@ -77,6 +77,17 @@ class Contacts(Scenario):
             self.refused(1002, alice.call, "message send", chat=bob.account, text="we never met")
             self.assertEqual(alice.call("contact list"), before)
 
+    def test_relay_plain_takes_effect_at_once(self):
+        with Network(2, flags={"relay.plain": None}) as net:
+            link = net.bob.call("account link")["link"]
+            net.alice.call("contact add", link=link, alias="bob", note="waiting")
+            net.alice.until(lambda: net.alice.call("relay stats")["waiting"] == 1, what="a cell that waits for a first hop")
+            self.assertEqual(net.alice.call("node status")["parts"]["relay"]["state"], "down")
+            self.assertEqual(net.alice.call("relay stats")["emitted"], 0)
+            net.alice.call("config set", key="relay.plain", value="true")
+            self.assertEqual(net.alice.call("node status")["parts"]["relay"]["state"], "up")
+            net.bob.wait("contact.request")
+
 
 if __name__ == "__main__":
     harness.main()

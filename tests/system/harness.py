@@ -137,6 +137,8 @@ class Node:
             flags["network.port"] = str(self.port)
         out = [*self.prefix, SOTTOD, "--data", self.data, "--json"]
         for key, value in flags.items():
+            if value is None:                          # a flag of all nodes that this one does without
+                continue
             for one in value if isinstance(value, list) else [value]:
                 out += ["--" + key, one]
         return out

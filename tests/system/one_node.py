@@ -129,6 +129,7 @@ class OneNode(Scenario):
             problems = json.loads(bad.stdout)
             self.assertEqual([p.get("line") for p in problems][:1], [line], (text, problems))
             self.assertIn(say, json.dumps(problems), text)
+            self.assertTrue(all(p["what"] and p["todo"] for p in problems), problems)
             started = sottod("--data", data, "--config", path)
             self.assertEqual(started.returncode, 10, text)
             self.assertIn("2105", started.stderr)
@@ -138,6 +139,7 @@ class OneNode(Scenario):
             done = sottod("--data", data, *flags)
             self.assertIn(done.returncode, (2, 10), flags)
             self.assertEqual(done.stdout, "")
+            self.assertEqual("See: sottod --help" in done.stderr, done.returncode == 2, done.stderr)
         # Later wins: file, then environment, then flag. And a socket path that cannot be one.
         node = Node(folder, "d", {"network.port": "0"})
         node.flags = {**harness.COMMON, "config": path}
@@ -336,6 +338,89 @@ class OneNode(Scenario):
             self.assertEqual(pushed["params"]["result"]["kind"], "message.new")
             self.assertIn("pushed", json.dumps(pushed["params"]["result"]["data"]))
             self.assertIs(reader.call("event unsubscribe", subscription=subscription), True)
+            reader.close()
+
+    def test_many_configuration_problems(self):
+        """More problems, with longer texts, than the last line of a refused start holds: cut, its code still there."""
+        folder = harness.tempfile.mkdtemp(prefix="sotto-")
+        self.addCleanup(harness.shutil.rmtree, folder, True)
+        deep = os.path.join(folder, *["d" * 60] * 4)
+        os.makedirs(deep)
+        path = os.path.join(deep, "sotto.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("[network]\n" + "".join(f"{'x' * 60}{i} = {i}\n" for i in range(6)))
+        refused = sottod("--data", os.path.join(folder, "d"), "--config", path)
+        self.assertEqual(refused.returncode, 10, refused.stderr)
+        self.assertIn("2105 CONFIG", refused.stderr)
+
+    def test_workers_and_what_comes_meanwhile(self):
+        """While a worker opens a vault: a lock, a removal and a wipe win over it."""
+        with Network(1, people=False) as net:
+            node = net.nodes[0]
+            account = node.job("account create", name="Alice", passphrase=PASSPHRASE)["account"]
+            node.call("vault lock")
+
+            def at_once(*calls):
+                """All written before the first is answered; answers by position."""
+                rpc = Rpc(node.ready["socket"])
+                for number, (method, params) in enumerate(calls):
+                    rpc.send_raw(json.dumps({"jsonrpc": "2.0", "id": number, "method": harness.method_name(method), "params": params}).encode() + b"\n")
+                answers = [json.loads(rpc.line()) for _ in calls]
+                rpc.close()
+                return [a.get("result", a.get("error")) for a in sorted(answers, key=lambda a: a["id"])]
+
+            unlock = ("vault unlock", {"passphrase": PASSPHRASE})
+            opened, locked = at_once(unlock, ("vault lock", {}))
+            self.assertIs(locked, True)
+            self.assertEqual(opened["code"], 1105)
+            self.assertIs(node.call("account show")["locked"], True)
+            # Both vaults opened at the same time; the second finds it open.
+            for opened in at_once(unlock, unlock):
+                self.assertIn("unlockedMs", opened)
+            remove = ("account remove", {"account": account, "passphrase": PASSPHRASE, "confirm": "REMOVE"})
+            removed, opened, words, changed = at_once(remove, unlock, ("account phrase", {"passphrase": PASSPHRASE}),
+                                                      ("account passphrase", {"passphrase": PASSPHRASE, "new": "another"}))
+            self.assertIs(removed, True)
+            self.assertEqual([opened["code"], words["code"], changed["code"]], [1002] * 3)
+            self.assertEqual(node.call("account list")["items"], [])
+            self.assertEqual(os.listdir(os.path.join(node.data, "vault")), [])
+            account = node.job("account create", name="Alice", passphrase=PASSPHRASE)["account"]
+            # A client that goes away while it waits leaves nothing behind.
+            for _ in range(5):
+                gone = Rpc(node.ready["socket"])
+                gone.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"sotto_eventList","params":{"waitMs":30000}}\n' * 3)
+                gone.send_raw((json.dumps({"jsonrpc": "2.0", "id": 2, "method": "sotto_vaultUnlock", "params": unlock[1]}) + "\n").encode())
+                gone.close()
+            node.until(lambda: node.call("node health") is not None)
+            # After wrong guesses: one at a time.
+            wrong = ("vault unlock", {"passphrase": "wrong"})
+            codes = {a["code"] for a in at_once(wrong)}
+            self.assertEqual(codes, {1106})
+            node.until(lambda: "unlockedMs" in at_once(unlock)[0], what="opened after the waiting time")
+            opened, wiped = at_once(unlock, ("vault wipe", {"level": "keys", "confirm": "WIPE"}))
+            self.assertIs(wiped, True)
+            self.assertEqual(opened["code"], 1002)
+            self.assertEqual(node.call("account list")["items"], [])
+            self.assertEqual(os.listdir(os.path.join(node.data, "vault")), [])
+
+    def test_subscription_from_an_old_cursor(self):
+        """More events than one page wait behind the cursor: all are pushed, without another one having to come."""
+        with Network(1, people=False) as net:
+            node = net.nodes[0]
+            start = node.call("event now")["cursor"]
+            node.job("account create", name="Bob", passphrase="")
+            link = node.call("account link")["link"]
+            node.job("account create", name="Alice", passphrase="")
+            node.call("contact add", link=link, alias="bob")
+            for i in range(450):
+                node.call("chat set", chat="bob", draft=f"draft {i}")
+            reader = Rpc(node.ready["socket"])
+            reader.call("event subscribe", cursor=start, kinds=["chat.changed"])
+            seqs = []
+            while len(seqs) < 450:
+                pushed = reader.pushed.pop(0) if reader.pushed else json.loads(reader.line())
+                seqs.append(pushed["params"]["result"]["seq"])
+            self.assertEqual(seqs, sorted(set(seqs)))
             reader.close()
 
 
