@@ -24,6 +24,7 @@ struct app {
     struct options o;
     struct client *client;
     char socket[4096];                    /* where the node was looked for */
+    bool talking;                         /* inside the chat: hints name its commands */
 };
 
 /* Set by SIGINT and SIGTERM. Both are blocked but for the moments inside wait_input, so that none can slip in between a look at

@@ -1,5 +1,6 @@
 #include "app.h"
 
+#include "show.h"
 #include "tty.h"
 
 #include <ctype.h>
@@ -165,6 +166,14 @@ fail:
     return NULL;
 }
 
+/* why = the words of the system or of read_whole, as a sentence. */
+static int bad_file(struct app *app, const char *path, const char *why)
+{
+    char sentence[256];
+    snprintf(sentence, sizeof sentence, "%c%s.", toupper((unsigned char)why[0]), why + 1);
+    return REPORT(app, 1606, "file", path, "why", sentence);
+}
+
 static int value_of_file(struct app *app, json_t **out, const struct sotto_cli_param *p, const char *path, bool is_fd)
 {
     const char *why = NULL;
@@ -175,10 +184,11 @@ static int value_of_file(struct app *app, json_t **out, const struct sotto_cli_p
     else
         fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (is_fd && (fd < 0 || *end)) return usage_error(app, "--%s-fd needs the number of an open descriptor.", p->flag);
-    if (fd < 0) return REPORT(app, 1606, "file", path, "why", strerror(errno));
+    if (fd < 0) return bad_file(app, path, strerror(errno));
     char *text = read_whole(fd, p->type == SOTTO_PARAM_SECRET ? SECRET_MAX : VALUE_FILE_MAX, &why);
     if (fd > STDERR_FILENO) close(fd);
-    if (!text) return REPORT(app, 1606, "file", path, "why", why);
+    if (!text && interrupted) return EXIT_INTERRUPTED;
+    if (!text) return bad_file(app, path, why);
     *out = json_string(text);
     wipe_text(text);
     return *out ? 0 : usage_error(app, "%s is not UTF-8 text.", path);
@@ -238,12 +248,20 @@ static int value_of_word(struct app *app, json_t **out, const struct sotto_cli_p
         errno = 0;
         long long n = strtoll(word, &end, 10);
         if (!isdigit((unsigned char)word[0]) || *end || errno) return bad_value(app, p, "must be a whole number");
+        if (p->max && ((uint64_t)n < p->min || (uint64_t)n > p->max))
+            return usage_error(app, "--%s is from %llu to %llu.", p->flag, (unsigned long long)p->min, (unsigned long long)p->max);
         *out = json_integer(n);
         break;
     }
     case SOTTO_PARAM_MS: {
         uint64_t ms;
         if (!parse_duration(word, &ms) || ms > INT64_MAX) return bad_value(app, p, "is a time with its unit, such as 30s, 5min, 12h or 14d");
+        if (p->max && (ms < p->min || ms > p->max)) {
+            char least[32], most[32];
+            span_text(least, (json_int_t)p->min);
+            span_text(most, (json_int_t)p->max);
+            return usage_error(app, "--%s is from %s to %s.", p->flag, p->min ? least : "0", most);
+        }
         *out = json_integer((json_int_t)ms);
         break;
     }
@@ -343,7 +361,10 @@ static int take_secret(struct app *app, json_t *params, const struct sotto_cli_v
     bool create = strcmp(verb->object, "account") == 0 && strcmp(p->name, "passphrase") == 0 &&
                   (strcmp(verb->verb, "create") == 0 || (strcmp(verb->verb, "restore") == 0 && json_object_get(params, "phrase")));
     char prompt[160];
-    if (!can_ask(app)) return usage_error(app, "The %s is missing: --%s-file FILE or --%s-fd N.", p->name, p->flag, p->flag);
+    const char *other = "";                               /* what may come instead */
+    for (unsigned i = 0; i < verb->param_count; i++)
+        if (verb->one_of >> i & 1 && &verb->params[i] != p && p - verb->params < 32 && verb->one_of >> (p - verb->params) & 1) other = verb->params[i].flag;
+    if (!can_ask(app)) return usage_error(app, "The %s is missing: --%s-file FILE or --%s-fd N%s%s%s.", p->name, p->flag, p->flag, *other ? "; or --" : "", other, *other ? " FILE" : "");
     if (create) snprintf(prompt, sizeof prompt, "Passphrase (empty: anyone who can read this disk can read your messages): ");
     else if (strcmp(p->name, "phrase") == 0) snprintf(prompt, sizeof prompt, "The 24 words, in one line: ");
     else snprintf(prompt, sizeof prompt, "%s: ", strcmp(p->name, "new") == 0 ? "New passphrase" : "Passphrase");

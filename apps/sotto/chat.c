@@ -49,7 +49,7 @@ char *chat_ask(struct chat *c, const char *prompt, bool secret, bool fresh)
     fflush(stdout);
     if (c->terminal && can_ask(c->app)) return secret && fresh ? ask_new_secret(c->app, prompt) : secret ? ask_secret(c->app, prompt) : ask_line(c->app, prompt);
     if (c->app->o.no_input) {
-        usage_error(c->app, "%s: there is nobody to ask (--no-input).", prompt);
+        usage_error(c->app, "There is nobody to ask (--no-input): %s", prompt);
         return NULL;
     }
     puts(prompt);
@@ -104,9 +104,39 @@ static bool sent_here(struct chat *c, const char *message)
     return false;
 }
 
+/* 0x8152 or 0x8152..aeBF, as the chat writes an Id, made whole when exactly one contact fits; else out = who. */
+static void whole_id(struct chat *c, char out[64], const char *who)
+{
+    const char *dots = strstr(who, ".."), *tail = dots ? dots + 2 : "";
+    size_t head = dots ? (size_t)(dots - who) : strlen(who), end = strlen(tail), found = 0;
+    char id[64] = "";
+    if (strncmp(who, "0x", 2) == 0 && head >= 6 && head + end < 42) {
+        json_t *error, *list = client_call(c->app, "sotto_contactList", json_pack("{s:i, s:s#}", "limit", 200, "query", who, (int)head), &error);
+        size_t i;
+        json_t *o;
+        json_array_foreach(json_object_get(list, "items"), i, o) {
+            const char *one = text_of(o, "id");
+            size_t n = strlen(one);
+            if (n < 64 && n >= head + end && strncasecmp(one, who, head) == 0 && strcasecmp(one + n - end, tail) == 0) {
+                snprintf(id, sizeof id, "%s", one);
+                found++;
+            }
+        }
+        if (json_object_get(list, "next")) found = 0;     /* not all were looked at */
+        json_decref(list);
+        json_decref(error);
+    }
+    snprintf(out, 64, "%s", found == 1 ? id : who);
+}
+
 /* The Id of somebody named by alias or Id; false = said so. */
 static bool find_who(struct chat *c, char out[64], const char *who)
 {
+    char id[64];
+    if (strlen(who) < sizeof id) {
+        whole_id(c, id, who);
+        who = id;
+    }
     json_t *error, *contact = chat_call(c, "sotto_contactGet", json_pack("{s:s}", "contact", who), &error);
     if (!contact) {
         if (error) report_error(c->app, error);
@@ -158,7 +188,11 @@ static void show_contact_line(struct chat *c, const json_t *contact)
         fputc('"', stdout);
     }
     if (*alias && strlen(id) == 42) printf("  (%.6s..%s)", id, id + 38);
-    if (asks) printf("   /accept %s [NAME]  /decline %s", id, id);
+    char brief[64];
+    if (strlen(id) == 42) snprintf(brief, sizeof brief, "%.6s..%s", id, id + 38);
+    else snprintf(brief, sizeof brief, "%s", id);
+    if (asks) printf("   /accept %s NAME  /decline %s", brief, brief);
+    else if (!*alias && !strcmp(state, "mutual")) printf("   /name %s NAME", brief);
     putchar('\n');
     note_state(c, contact);
 }
@@ -237,12 +271,17 @@ static void on_event(struct chat *c, const json_t *event)
 }
 
 /* The commands. rest = what stands behind the word. */
-static void one_verb(struct chat *c, const char *object, const char *verb, const char *param, const char *value, const char *second, const char *second_value)
+static bool one_verb(struct chat *c, const char *object, const char *verb, const char *param, const char *value, const char *second, const char *second_value)
 {
     const struct sotto_cli_verb *v = find_verb(object, verb);
     json_t *params = json_object();
     if (param) json_object_set_new(params, param, json_string(value));
     if (second && second_value && *second_value) json_object_set_new(params, second, json_string(second_value));
+    char id[64];
+    if (param && strcmp(param, "contact") == 0 && strlen(value) < sizeof id) {
+        whole_id(c, id, value);
+        json_object_set_new(params, param, json_string(id));
+    }
     json_t *error, *result = chat_call(c, v->rpc, params, &error);
     if (result) show_result(c->app, v, result);
     else if (error) report_error(c->app, error);
@@ -250,14 +289,15 @@ static void one_verb(struct chat *c, const char *object, const char *verb, const
         note_state(c, result);
         refresh_names(c);
     }
+    bool done = result != NULL;
     json_decref(result);
+    return done;
 }
 
 static void cmd_add(struct chat *c, const char *link, const char *note) { one_verb(c, "contact", "add", "link", link, "note", note); }
 static void cmd_accept(struct chat *c, const char *who, const char *alias)
 {
-    one_verb(c, "contact", "accept", "contact", who, "alias", alias);
-    if (!c->to[0]) find_who(c, c->to, alias && *alias ? alias : who);
+    if (one_verb(c, "contact", "accept", "contact", who, "alias", alias) && !c->to[0]) find_who(c, c->to, alias && *alias ? alias : who);
 }
 static void cmd_decline(struct chat *c, const char *who, const char *rest) { (void)rest; one_verb(c, "contact", "decline", "contact", who, NULL, NULL); }
 static void cmd_block(struct chat *c, const char *who, const char *rest) { (void)rest; one_verb(c, "contact", "block", "contact", who, NULL, NULL); }
@@ -274,7 +314,19 @@ static void cmd_status(struct chat *c, const char *a, const char *b) { (void)a; 
 static void cmd_verify(struct chat *c, const char *who, const char *code)
 {
     if (code && *code) one_verb(c, "contact", "verify", "contact", who, "code", code);
-    else one_verb(c, "contact", "safety", "contact", who, NULL, NULL);
+    else if (one_verb(c, "contact", "safety", "contact", who, NULL, NULL)) {
+        fputs("Compare by voice or face to face, then type what they read to you: /verify ", stdout);
+        put_clean(stdout, who, CLEAN_LINE);
+        puts(" WORDS");
+    }
+}
+
+static void cmd_search(struct chat *c, const char *text, const char *rest)
+{
+    char *whole = NULL;
+    if (asprintf(&whole, "%s%s%s", text, rest && *rest ? " " : "", rest ? rest : "") < 0) abort();
+    one_verb(c, "message", "search", "query", whole, NULL, NULL);
+    wipe_text(whole);
 }
 
 static void cmd_read(struct chat *c, const char *who, const char *rest)
@@ -355,6 +407,7 @@ static const struct command_word {
     { "/chats", "/l", "/chats", "your conversations", false, cmd_chats },
     { "/chat", "/g", "/chat WHO", "go to a conversation", true, cmd_chat },
     { "/read", "/r", "/read [WHO]", "its newest messages", false, cmd_read },
+    { "/search", "/f", "/search TEXT", "find messages by their text", true, cmd_search },
     { "/verify", "/v", "/verify WHO [WORDS]", "the words to compare; with them: compared", true, cmd_verify },
     { "/block", "/b", "/block WHO", "take nothing more from somebody", true, cmd_block },
     { "/unblock", "/u", "/unblock WHO", "undo it", true, cmd_unblock },
@@ -416,7 +469,7 @@ static bool on_line(struct chat *c, char *line)
         return true;
     }
     const char *near = nearest(line, words, sizeof commands / sizeof *commands);
-    printf("There is no %.32s%s%s. /help shows all. To send it as text: /%.32s\n", line, near ? "; did you mean " : "", near ? near : "", line);
+    printf("There is no %.32s%s%s%s /help shows all. To send it as text: /%.32s\n", line, near ? "; did you mean " : "", near ? near : "", near ? "?" : ".", line);
     return true;
 }
 
@@ -539,6 +592,7 @@ int run_chat(struct app *app)
 {
     static struct chat c;
     c.app = app;
+    app->talking = true;
     c.terminal = isatty(STDIN_FILENO);
     c.texts = json_object();
     c.states = json_object();

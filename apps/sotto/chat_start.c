@@ -84,6 +84,7 @@ static json_t *restore(struct chat *c)
 /* Create or restore, until one works. */
 static int first_account(struct chat *c)
 {
+    if (c->app->o.no_input) return usage_error(c->app, "No account on this node yet, and nobody to ask (--no-input): sotto account create --name NAME --passphrase-file FILE.");
     puts("No account on this node yet.   1 create one   2 restore from 24 words or a backup");
     for (;;) {
         char *name = chat_ask(c, "Your name (only contacts see it; 2 = restore): ", false, false);
@@ -104,6 +105,7 @@ static int first_account(struct chat *c)
 
 int chat_unlock(struct chat *c)
 {
+    if (c->app->o.no_input) return usage_error(c->app, "The account is locked, and there is nobody to ask (--no-input): sotto vault unlock --passphrase-file FILE.");
     for (int tries = 0; tries < 5; tries++) {
         char *passphrase = chat_ask(c, "The account is locked. Passphrase: ", true, false);
         if (!passphrase) return interrupted ? EXIT_INTERRUPTED : EXIT_LOCKED;

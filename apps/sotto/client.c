@@ -86,7 +86,7 @@ int client_open(struct app *app)
     if (fd < 0) {
         if (why == EACCES || why == EPERM) return REPORT(app, 1102, "verb", app->socket, "scope", "the owner of the node, or its group");
         if (why == ENAMETOOLONG) return REPORT(app, 2105, "why", "The path of the socket is longer than 107 bytes.");
-        return REPORT(app, 2001, "path", app->socket);
+        return REPORT(app, 2001, "path", app->socket, "dir", app->o.data);
     }
     struct client *c = calloc(1, sizeof *c);
     if (!c) abort();

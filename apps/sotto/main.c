@@ -58,7 +58,9 @@ static json_t *local_checks(const struct app *app)
     json_t *checks = json_array();
     char folder[4096], text[4352];
     snprintf(text, sizeof text, "No socket answers at %s.", app->socket);
-    json_array_append_new(checks, check("node", "fail", "The node is not running.", text, "Start it: sottod, or systemctl --user start sottod."));
+    char todo[4352];
+    snprintf(todo, sizeof todo, "Start it: sottod%s%s.", app->o.data ? " --data " : "", app->o.data ? app->o.data : "");
+    json_array_append_new(checks, check("node", "fail", "The node is not running.", text, todo));
     snprintf(folder, sizeof folder, "%s", app->socket);
     char *slash = strrchr(folder, '/');
     if (slash) *slash = 0;
@@ -185,6 +187,7 @@ int main(int argc, char **argv)
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
     int status = run(&app, argc - 1, argv + 1);
     client_close(&app);
-    fflush(stdout);
+    /* a result that did not arrive is no result: a full disk behind > must not look like success */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) status = REPORT(&app, 1606, "file", "behind standard output", "why", "Part of the result is lost.");
     return status;
 }

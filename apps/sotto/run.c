@@ -245,6 +245,7 @@ int run_watch(struct app *app, int argc, char **argv)
         return bad;
     }
     json_t *error = NULL;
+    bool known = !from;                                   /* the node has taken or given the cursor */
     if (!from) {                                          /* from now on */
         json_t *now = client_call(app, "sotto_eventNow", NULL, &error);
         if (now) json_object_set(command.params, "cursor", json_object_get(now, "cursor"));
@@ -258,13 +259,14 @@ int run_watch(struct app *app, int argc, char **argv)
         const json_t *events = json_object_get(result, "events");
         for (size_t i = 0; i < json_array_size(events); i++) show_json(json_array_get(events, i));
         json_object_set(command.params, "cursor", json_object_get(result, "cursor"));
+        known = true;
         bool over = for_ms >= 0 && json_array_size(events) == 0;       /* --for: until it was quiet so long */
         json_decref(result);
         if (ferror(stdout)) break;
         if (over) break;
     }
     const char *cursor = json_string_value(json_object_get(command.params, "cursor"));
-    if (cursor) printf("{\"cursor\":\"%s\"}\n", cursor);          /* every line of watch is JSON */
+    if (cursor && (known || !error)) printf("{\"cursor\":\"%s\"}\n", cursor); /* every line of watch is JSON; a refused cursor is no place to go on from */
     fflush(stdout);
     json_decref(command.params);
     if (error) return report_error(app, error);

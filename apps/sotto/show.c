@@ -17,6 +17,13 @@ static bool is(const struct sotto_cli_verb *verb, const char *object, const char
     return strcmp(verb->object, object) == 0 && strcmp(verb->verb, name) == 0;
 }
 
+/* A note belongs to the asking: later nobody knows any more who of the two wrote it. */
+static bool note_shown(const json_t *contact)
+{
+    const char *state = text_of(contact, "state");
+    return *text_of(contact, "note") && (!strcmp(state, "incoming") || !strcmp(state, "declined") || !strcmp(state, "requested"));
+}
+
 void show_json(const json_t *result)
 {
     /* on a terminal nothing that is no ASCII reaches the screen raw */
@@ -127,7 +134,9 @@ static void put_value(struct app *app, const char *key, const json_t *v)
     switch (json_typeof(v)) {
     case JSON_STRING: put_clean(stdout, json_string_value(v), CLEAN_TEXT); break;
     case JSON_INTEGER:
-        if (n > 2 && strcmp(key + n - 2, "Ms") == 0 && json_integer_value(v) > 100000000000) time_text(app, text, json_integer_value(v));
+        if (strcmp(key, "ms") == 0 || strcmp(key, "since") == 0) time_text(app, text, json_integer_value(v));
+        else if (n > 2 && strcmp(key + n - 2, "Ms") == 0 && json_integer_value(v) == 0) strcpy(text, "-");
+        else if (n > 2 && strcmp(key + n - 2, "Ms") == 0 && json_integer_value(v) > 100000000000) time_text(app, text, json_integer_value(v));
         else if (n > 2 && strcmp(key + n - 2, "Ms") == 0) span_text(text, json_integer_value(v));
         else snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
         fputs(text, stdout);
@@ -170,6 +179,19 @@ static void show_object(struct app *app, const json_t *o)
     }
 }
 
+/* As put_clean, but every line end stays as it is: a whole text for a file or a pager. */
+static void put_lines(const char *text)
+{
+    char *copy = strdup(text), *rest = copy, *line;
+    if (!copy) abort();
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        put_clean(stdout, line, CLEAN_LINE);
+        if (rest) putchar('\n');
+    }
+    if (*text && text[strlen(text) - 1] != '\n') putchar('\n');
+    wipe_text(copy);
+}
+
 struct column { const char *key, *title; };
 #define COLUMNS_MAX 6
 
@@ -182,7 +204,7 @@ static char *cell(struct app *app, const json_t *row, const char *key)
     FILE *f = open_memstream(&out, &size);
     if (!f) abort();
     if (json_is_string(v)) {
-        put_clean(f, json_string_value(v), CLEAN_LINE);
+        if (strcmp(key, "note") != 0 || note_shown(row)) put_clean(f, json_string_value(v), CLEAN_LINE);
     } else if (json_is_integer(v) && n > 2 && strcmp(key + n - 2, "Ms") == 0) {
         if (json_integer_value(v) > 100000000000) time_text(app, short_text, json_integer_value(v));
         else if (json_integer_value(v) == 0) strcpy(short_text, "-");
@@ -246,6 +268,17 @@ static void show_checks(const json_t *checks)
     if (json_array_size(checks) == 0) puts("Nothing to tell.");
 }
 
+static void show_parts(const json_t *parts)
+{
+    const char *name;
+    json_t *part;
+    json_object_foreach((json_t *)parts, name, part) {
+        printf("%-8s  %-8s  ", name, text_of(part, "state"));
+        put_clean(stdout, text_of(part, "text"), CLEAN_LINE);
+        putchar('\n');
+    }
+}
+
 static void show_status(struct app *app, const json_t *s)
 {
     printf("Sotto ");
@@ -256,13 +289,7 @@ static void show_status(struct app *app, const json_t *s)
     printf("\" \u00b7 %lld peer%s", (long long)peers, peers == 1 ? "" : "s");
     if (json_is_integer(json_object_get(s, "height"))) printf(" \u00b7 block %lld", (long long)number_of(s, "height"));
     putchar('\n');
-    const char *name;
-    json_t *part;
-    json_object_foreach(json_object_get(s, "parts"), name, part) {
-        printf("%-8s  %-8s  ", name, text_of(part, "state"));
-        put_clean(stdout, text_of(part, "text"), CLEAN_LINE);
-        putchar('\n');
-    }
+    show_parts(json_object_get(s, "parts"));
     if (json_object_get(s, "doors")) {
         fputs("doors     ", stdout);
         put_value(app, "doors", json_object_get(s, "doors"));
@@ -296,8 +323,8 @@ static void show_contact(const json_t *c)
     if (json_is_true(json_object_get(c, "blocked"))) fputs("  blocked", stdout);
     putchar('\n');
     if (*alias) printf("  %s\n", text_of(c, "id"));
-    if (*text_of(c, "note")) {
-        fputs("  \"", stdout);
+    if (note_shown(c)) {
+        fputs(strcmp(text_of(c, "state"), "requested") == 0 ? "  you wrote: \"" : "  \"", stdout);
         put_clean(stdout, text_of(c, "note"), CLEAN_LINE);
         fputs("\"\n", stdout);
     }
@@ -354,6 +381,35 @@ static void show_trace(struct app *app, const json_t *t)
     printf("%lld bytes \u00b7 work %lld ms\n", (long long)number_of(t, "bytes"), (long long)number_of(t, "workMs"));
 }
 
+/* One conversation: what it is, then its last message as in a list. */
+static void show_chat(struct app *app, const json_t *chat)
+{
+    json_t *settings = json_copy((json_t *)chat);
+    json_object_del(settings, "last");
+    show_object(app, settings);
+    json_decref(settings);
+    const json_t *last = json_object_get(chat, "last");
+    if (!json_is_object(last)) return;
+    json_t *names = contact_names(app);
+    show_message(app, last, names);
+    json_decref(names);
+}
+
+/* A value that config set has stored, and when it will hold. */
+static void show_config_item(struct app *app, const struct sotto_cli_verb *verb, const json_t *item)
+{
+    show_object(app, item);
+    if (app->o.quiet || is(verb, "config", "get")) return;
+    const char *source = text_of(item, "source");
+    if (is(verb, "config", "set") && strcmp(source, "config set") != 0) {
+        fputs("Stored, but the value above stays in force: its source (", stdout);
+        put_clean(stdout, source, CLEAN_LINE);
+        puts(") goes before config set.");
+    } else if (json_is_true(json_object_get(item, "needsRestart"))) {
+        puts("It holds from the next start of the node.");
+    }
+}
+
 static const struct list_form { const char *object, *verb; struct column columns[COLUMNS_MAX + 1]; const char *empty; } lists[] = {
     { "account", "list", { { "name", "name" }, { "id", "id" }, { "locked", "locked" }, { "current", "in use" }, { NULL, NULL } },
       "No account yet. Make one: sotto account create --name NAME" },
@@ -370,7 +426,8 @@ static bool show_list(struct app *app, const struct sotto_cli_verb *verb, const 
 {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (!is(verb, lists[i].object, lists[i].verb)) continue;
-        if (json_array_size(rows) == 0) puts(lists[i].empty);
+        if (json_array_size(rows) == 0 && app->talking && strcmp(verb->object, "contact") == 0) puts("No contacts yet. /add LINK adds one; /link shows yours.");
+        else if (json_array_size(rows) == 0) puts(lists[i].empty);
         else show_table(app, rows, lists[i].columns);
         return true;
     }
@@ -385,6 +442,17 @@ void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_
     json_t *row;
     if (is(verb, "node", "status")) {
         show_status(app, r);
+    } else if (is(verb, "node", "health")) {
+        puts(json_is_true(json_object_get(r, "ok")) ? "Every part works." : "Not every part works.");
+        show_parts(json_object_get(r, "parts"));
+    } else if (is(verb, "vault", "unlock")) {
+        if (!app->o.quiet) puts("The account is open.");
+    } else if (is(verb, "chat", "export") && json_is_string(json_object_get(r, "text"))) {
+        put_lines(text_of(r, "text"));
+    } else if (strcmp(verb->object, "chat") == 0 && json_object_get(r, "title")) {
+        show_chat(app, r);
+    } else if (strcmp(verb->object, "config") == 0 && json_object_get(r, "needsRestart")) {
+        show_config_item(app, verb, r);
     } else if (is(verb, "node", "doctor") && json_is_array(r)) {
         show_checks(r);
     } else if (is(verb, "message", "list") || is(verb, "message", "search")) {
@@ -400,14 +468,16 @@ void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_
     } else if (is(verb, "message", "trace")) {
         show_trace(app, r);
     } else if (is(verb, "chat", "list")) {
-        if (json_array_size(rows) == 0) puts("No chats yet. sotto add LINK adds a contact.");
+        if (json_array_size(rows) == 0) puts(app->talking ? "No chats yet. /add LINK adds a contact." : "No chats yet. sotto add LINK adds a contact.");
         else show_chats(app, rows);
     } else if (is(verb, "contact", "safety")) {
-        put_value(app, "", json_object_get(r, "words"));
+        for (size_t k = 0; k < json_array_size(json_object_get(r, "words")); k++)
+            printf("%s%s", k ? " " : "", json_string_value(json_array_get(json_object_get(r, "words"), k)));
         putchar('\n');
         puts(text_of(r, "digits"));
         put_clean(stdout, text_of(r, "sentence"), CLEAN_LINE);
-        puts("\nCompare by voice or face to face, then: sotto contact verify WHO \"WORDS\"");
+        putchar('\n');
+        if (!app->talking) puts("Compare by voice or face to face, then: sotto contact verify WHO \"WORDS\"");
     } else if (is(verb, "account", "link")) {
         puts(text_of(r, "link"));
     } else if (is(verb, "account", "phrase")) {

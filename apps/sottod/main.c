@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void help(void)
 {
@@ -44,6 +45,10 @@ static int check(const struct sotto_config_input *input)
         json_text(p->key);
         printf(",\"what\":");
         json_text(p->text);
+        printf(",\"todo\":");
+        char todo[96];
+        snprintf(todo, sizeof todo, p->near[0] ? "Did you mean \"%s\"?" : "Correct it.%s", p->near);
+        json_text(todo);
         putchar('}');
     }
     printf("]\n");
@@ -65,7 +70,7 @@ int main(int argc, char **argv)
     char text[200];
     enum sotto_err err = sotto_config_args(&flags, &flag_count, text, argc, argv, options, sizeof options / sizeof options[0]);
     if (err != SOTTO_OK) {
-        fprintf(stderr, "sottod: %s\n", err == SOTTO_ERR_FORMAT ? text : "memory is short");
+        fprintf(stderr, "sottod: %s%s\n", err == SOTTO_ERR_FORMAT ? text : "memory is short", err != SOTTO_ERR_FORMAT ? "" : strchr(text, '?') ? " See: sottod --help" : ". See: sottod --help");
         return 2;
     }
     extern char **environ;

@@ -130,6 +130,30 @@ class Errors(Case):
         done = subprocess.run([PROGRAM, "--socket", "/" + "x" * 120, "status"], capture_output=True, env=self.env())
         self.assertEqual(done.returncode, 10)
 
+    def test_no_node_names_the_data(self):
+        data = self.dir + "/nowhere"
+        for words in (["status"], ["doctor"]):
+            done = subprocess.run([PROGRAM, "--data", data, *words], capture_output=True, env=self.env())
+            self.assertIn("Start it: sottod --data %s." % data, (done.stdout + done.stderr).decode())
+
+    def test_result_that_did_not_arrive(self):
+        for words in (["status"], ["status", "--json"], ["help"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([PROGRAM, "--socket", self.node.path, *words], stdout=full, stderr=subprocess.PIPE, env=self.env())
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn(b"1606", done.stderr)
+
+    def test_missing_file_is_a_sentence(self):
+        code, out, err = self.sotto("account", "create", "--name", "A", "--passphrase-file", self.dir + "/none", "--no-input")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("cannot be read or written. No such file or directory. Look at", err)
+
+    def test_bounds_in_own_words(self):
+        for words, says in ((["send", "bob", "x", "--life", "1s"], "--life is from 1 min to 30 d."), (["read", "bob", "--limit", "201"], "--limit is from 1 to 200.")):
+            self.assertEqual(self.sotto(*words), (2, "", says + "\n"))
+        self.assertIn("or --backup FILE", self.sotto("account", "restore", "--no-input")[2])
+        self.assertEqual(self.node.seen, [])
+
     def test_data_and_places(self):
         for words, env in ((["--data", self.dir], {}), ([], {"XDG_RUNTIME_DIR": self.dir}), ([], {"SOTTO_DATA_DIR": self.dir}), ([], {"XDG_DATA_HOME": self.dir}),
                            ([], {"SOTTO_DATA_SOCKET": self.node.path})):
@@ -229,6 +253,37 @@ class Output(Case):
         self.assertIn("accepted 9", self.ok("relay", "stats"))
         self.assertEqual(self.ok("node", "stop"), "done\n")
         self.assertEqual(self.ok("node", "stop", "--quiet"), "")
+
+    def test_own_forms(self):
+        """Results that a table of keys and values would make hard to read."""
+        self.node.answers.update({
+            "sotto_nodeHealth": {"ok": False, "parts": {"relay": {"state": "down", "since": 1, "text": "no first hop"}}},
+            "sotto_vaultUnlock": {"unlockedMs": 1700000000000},
+            "sotto_chatExport": {"messages": 2, "format": "text", "text": "one \x1b[2J\ntwo\n"},
+            "sotto_chatGet": {"chat": ID, "title": "bob", "timerMs": 0, "unread": 0,
+                              "last": {"message": "m1", "own": True, "ms": 1700000000000, "kind": "text", "text": "hi", "state": "queued", "states": []}},
+            "sotto_contactSafety": {"words": ["one", "two"], "digits": "123", "sentence": "No record."},
+            "sotto_configSet": {"key": "relay.receipt", "value": "1s", "source": "flag", "needsRestart": False},
+            "sotto_configUnset": {"key": "network.port", "value": "0", "source": "default", "needsRestart": True},
+        })
+        self.assertEqual(self.sotto("node", "health"), (1, "Not every part works.\nrelay     down      no first hop\n", ""))
+        self.assertEqual(self.ok("vault", "unlock", "--passphrase-file", self.file("p")), "The account is open.\n")
+        self.assertEqual(self.ok("chat", "export", "bob", "--format", "text"), "one [2J\ntwo\n")
+        out = self.ok("chat", "get", "bob")
+        self.assertIn("timerMs  -\n", out)
+        self.assertIn("  me  hi   [waiting for network]\n", out)
+        self.assertTrue(self.ok("contact", "safety", "bob").startswith("one two\n123\n"))
+        self.assertIn("Stored, but the value above stays in force: its source (flag)", self.ok("config", "set", "relay.receipt", "2s"))
+        self.assertIn("It holds from the next start of the node.", self.ok("config", "unset", "network.port"))
+
+    def test_whose_note(self):
+        for state, says in (("requested", 'you wrote: "hi"'), ("incoming", '"hi"'), ("mutual", None)):
+            self.node.answers["sotto_contactGet"] = {"id": ID, "alias": "bob", "state": state, "note": "hi"}
+            out = self.ok("contact", "get", "bob")
+            if says:
+                self.assertIn("  %s\n" % says, out)
+            else:
+                self.assertNotIn("hi", out)
 
     def test_values(self):
         for text, ms in (("0", 0), ("500ms", 500), ("30s", 30000), ("5min", 300000), ("5m", 300000), ("12h", 43200000), ("14d", 1209600000), ("2w", 1209600000)):
@@ -382,6 +437,15 @@ class Watch(Case):
         self.assertEqual(out, '{"cursor":"e1"}\n')
         out = self.ok("watch", "--from=e0", "--for", "100ms").splitlines()
         self.assertEqual(json.loads(out[0])["data"]["text"], "before")
+
+    def test_refused_cursor(self):
+        """What the node refused is not handed out as the place to go on from."""
+        def gone(params):
+            raise Refuse(1008)
+        self.node.answers["sotto_eventList"] = gone
+        code, out, err = self.sotto("watch", "--from", "e0")
+        self.assertEqual((code, out), (7, ""))
+        self.assertIn("(1008)", err)
 
 
 class Speed(Case):

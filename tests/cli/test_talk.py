@@ -251,11 +251,46 @@ class Pipe(Case):
         self.assertEqual(self.node.params_of("sotto_contactAccept"), [{"contact": "0xca401", "alias": "carol"}])
         self.assertEqual(self.node.params_of("sotto_contactDecline"), [{"contact": "0xca401"}])
         self.assertEqual(self.node.params_of("sotto_contactVerify"), [{"contact": "bob", "code": "one two"}])
-        self.assertIn("one, two", out)
+        self.assertIn("one two\n", out)
         self.assertIn("\u2714 compared", out)
         self.assertIn("did you mean /help", out)
         self.assertIn("/add LINK [NOTE]", out)
         self.assertIn("sotto:0x1\n", out)
+
+    def test_brief_ids(self):
+        """A request is answered by the Id as the chat writes it, when exactly one contact fits."""
+        ids = [ID, "0x5290" + "1" * 36, "0x8617E340B3D01FA5F11F306F4090FD50E238070D"]
+        self.node.answers["sotto_contactList"] = {"items": [{"id": i, "alias": "", "state": "incoming"} for i in ids]}
+
+        def accept(params):
+            if params["contact"] not in ids:
+                raise Refuse(1002)
+            return {"id": params["contact"], "alias": params.get("alias", ""), "state": "accepted"}
+        self.node.answers["sotto_contactAccept"] = accept
+        self.start()
+        self.expect("/accept 0x5290..9EE7 NAME  /decline 0x5290..9EE7")
+        self.type("/accept 0x8617 eve\n")
+        self.expect("eve  accepted")
+        self.type("/accept 0x5290..9ee7 bob\n")
+        self.expect("bob  accepted")
+        self.type("/accept 0x5290 who\n/accept 0x12 who\n/search the kettle\n")
+        self.type("/quit\n")
+        out = self.end()
+        self.assertEqual([p["contact"] for p in self.node.params_of("sotto_contactAccept")], [ids[2], ids[0], "0x5290", "0x12"])
+        self.assertEqual(out.count("(1002)"), 2)          # said once each
+        self.assertEqual(self.node.params_of("sotto_messageSearch"), [{"query": "the kettle"}])
+
+    def test_no_input(self):
+        def none(params):
+            raise Refuse(1201)
+        self.node.answers["sotto_accountShow"] = none
+        code, out, err = self.sotto("--no-input", stdin="Alice\n")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("sotto account create --name NAME", err)
+        self.node.answers["sotto_accountShow"] = {"id": ID, "name": "Alice", "locked": True}
+        code, out, err = self.sotto("--no-input")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("sotto vault unlock --passphrase-file FILE", err)
 
     def test_first_run(self):
         accounts = []
