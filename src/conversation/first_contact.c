@@ -1,6 +1,5 @@
 /* M1 and M2 over time: asking, answering, resending, replays, crossing requests (messaging.md 3.4, 3.5, 4.9). */
 #include "conversation/messenger_impl.h"
-#include "crypto/hash.h"
 
 #include <stdlib.h>
 
@@ -153,19 +152,6 @@ static void h1_add(struct sotto_messenger *m, const struct sotto_hello_seen *see
     sotto_h1_trim(m);
 }
 
-/* How much work its puzzle shows: what decides who is dropped when requests are many. */
-static unsigned puzzle_strength(const uint8_t pt[SOTTO_HELLO_SIZE])
-{
-    struct sotto_hello hello;
-    uint8_t b[32];
-    unsigned bits = 0;
-    if (sotto_hello_parse(&hello, sotto_span(pt, SOTTO_HELLO_SIZE)) != SOTTO_OK) return 0;
-    SOTTO_TH(b, "sotto/puzzle/1", sotto_span(pt, 229), sotto_span(pt + 237, 272 - 237), hello.cert);
-    while (bits < 64 && sotto_puzzle_good(b, hello.puzzle, bits + 1)) bits++;
-    SOTTO_WIPE(hello);
-    return bits;
-}
-
 static uint32_t strangers(const struct sotto_messenger *m)
 {
     uint32_t count = 0;
@@ -184,7 +170,7 @@ static struct contact *cheapest_request(const struct sotto_messenger *m, unsigne
         const struct hello *h = (const struct hello *)m->hellos.at[i];
         struct contact *c = h->kind == HELLO_IN ? sotto_contact_find(m, &h->id) : NULL;
         if (!c || c->state != SOTTO_CONTACT_INCOMING || c->known) continue;
-        unsigned bits = puzzle_strength(h->pt);
+        unsigned bits = sotto_hello_strength(h->pt);
         if (bits >= strength) continue;
         strength = bits;
         cheapest = c;
@@ -276,7 +262,7 @@ static enum sotto_err again_in(struct sotto_messenger *m, struct contact *c, con
 static enum sotto_err request_in(struct sotto_messenger *m, struct contact *c, const struct sotto_hello_seen *seen, const uint8_t pt[SOTTO_HELLO_SIZE])
 {
     if (!c && strangers(m) >= m->config.requests_max) {
-        struct contact *out = cheapest_request(m, puzzle_strength(pt));
+        struct contact *out = cheapest_request(m, sotto_hello_strength(pt));
         if (!out) return SOTTO_ERR_FULL;
         sotto_contact_delete(m, out);
     }
