@@ -1,26 +1,39 @@
-# sotto_fuzz(NAME SOURCES ... LIBS ... [RUNS n]): one entry point LLVMFuzzerTestOneInput (declared in tests/support/fuzz.h).
-#   SOTTO_FUZZ on (clang): the libFuzzer program fuzz_NAME; corpus in tests/fuzz/corpus/NAME.
-#   otherwise: smoke_NAME replays that corpus and RUNS (20000) seeded mutations, as the CTest fuzz_NAME, label fuzz-smoke.
+# sotto_fuzz(NAME SOURCES ... LIBS ... [RUNS n] [MAX_LEN n]): one entry point LLVMFuzzerTestOneInput (declared in tests/support/fuzz.h).
+#   SOTTO_FUZZ on: the program fuzz_NAME in <build>/fuzz, of libFuzzer (clang) or of AFL++ (afl-clang-fast, which brings the same driver).
+#   otherwise: smoke_NAME replays tests/fuzz/corpus/NAME and RUNS (20000) seeded mutations, as the CTest fuzz_NAME, label fuzz-smoke.
+# RUNS is lower where one input costs much; MAX_LEN (bytes, 4096) is the longest input a run makes. tools/fuzz.py reads both from
+# <build>/fuzz/targets.
 if(SOTTO_FUZZ)
-  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
-    message(FATAL_ERROR "SOTTO_FUZZ needs clang: cmake --preset fuzz")
+  get_filename_component(SOTTO_FUZZ_COMPILER "${CMAKE_C_COMPILER}" NAME)
+  if(SOTTO_FUZZ_COMPILER MATCHES "^afl-")
+    set(SOTTO_FUZZ_ENGINE afl)                  # instruments everything by itself
+  elseif(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    set(SOTTO_FUZZ_ENGINE libfuzzer)
+    target_compile_options(sotto_options INTERFACE -fsanitize=fuzzer-no-link)
+    target_link_options(sotto_options INTERFACE -fsanitize=fuzzer-no-link)
+  else()
+    message(FATAL_ERROR "SOTTO_FUZZ needs clang or afl-clang-fast: cmake --preset fuzz, cmake --preset afl")
   endif()
-  target_compile_options(sotto_options INTERFACE -fsanitize=fuzzer-no-link)
-  target_link_options(sotto_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 function(sotto_fuzz name)
   if(NOT SOTTO_TESTS AND NOT SOTTO_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "RUNS" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "RUNS;MAX_LEN" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_RUNS)
     set(ARG_RUNS 20000)
+  endif()
+  if(NOT ARG_MAX_LEN)
+    set(ARG_MAX_LEN 4096)
   endif()
   if(SOTTO_FUZZ)
     set(program fuzz_${name})
     add_executable(${program} ${ARG_SOURCES})
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    set_property(GLOBAL APPEND PROPERTY SOTTO_FUZZ_TARGETS ${program})
+    set_property(GLOBAL APPEND_STRING PROPERTY SOTTO_FUZZ_LIST "${name} ${ARG_RUNS} ${ARG_MAX_LEN}\n")
   else()
     set(program smoke_${name})
     add_executable(${program} ${ARG_SOURCES} ${CMAKE_SOURCE_DIR}/tests/support/fuzz_main.c)
@@ -31,4 +44,15 @@ function(sotto_fuzz name)
   target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${program} PRIVATE SOTTO_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${program} PRIVATE sotto_options ${ARG_LIBS})
+endfunction()
+
+# Called once at the end of the tree: the target that builds all of them, and their list.
+function(sotto_fuzz_finish)
+  if(NOT SOTTO_FUZZ)
+    return()
+  endif()
+  get_property(targets GLOBAL PROPERTY SOTTO_FUZZ_TARGETS)
+  get_property(list GLOBAL PROPERTY SOTTO_FUZZ_LIST)
+  add_custom_target(fuzz_targets DEPENDS ${targets})
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/fuzz/targets CONTENT "${list}")
 endfunction()

@@ -17,6 +17,12 @@ static void wipe(uint8_t *data, size_t size)
     __asm__ __volatile__("" : : "r"(data) : "memory");
 }
 
+__attribute__((noinline)) void sotto_stack_wipe(void)
+{
+    uint8_t below[SOTTO_STACK_WIPE];
+    wipe(below, sizeof below);
+}
+
 enum sotto_err sotto_buf_reserve(struct sotto_buf *b, size_t more)
 {
     if (more > b->max - b->size) return SOTTO_ERR_FULL;

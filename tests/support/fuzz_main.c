@@ -24,6 +24,7 @@ static struct input corpus[CORPUS_MAX];
 static size_t corpus_count;
 static uint64_t state;
 static volatile unsigned long run_now;
+static volatile size_t file_now;                      /* of the corpus, from 1; 0: past it */
 
 static uint64_t draw(void)                            /* splitmix64 */
 {
@@ -116,7 +117,8 @@ static void mutated(uint64_t seed, unsigned long run, uint8_t *data)
 static void died(int sig)
 {
     char text[128];
-    int size = snprintf(text, sizeof text, "died in input %lu: SOTTO_FUZZ_RUN=%lu\n", run_now, run_now);
+    int size = file_now ? snprintf(text, sizeof text, "died in file %zu of the corpus\n", file_now)
+                        : snprintf(text, sizeof text, "died in input %lu: SOTTO_FUZZ_RUN=%lu\n", run_now, run_now);
     if (size > 0 && write(STDERR_FILENO, text, (size_t)size) < 0) _exit(1);
     signal(sig, SIG_DFL);
     raise(sig);
@@ -171,7 +173,11 @@ int main(int argc, char **argv)
         runs = 0;
     } else {
         run_one(data, 0);
-        for (size_t i = 0; i < corpus_count; i++) run_one(corpus[i].data, corpus[i].size);
+        for (size_t i = 0; i < corpus_count; i++) {
+            file_now = i + 1;
+            run_one(corpus[i].data, corpus[i].size);
+        }
+        file_now = 0;
     }
     time_t end = t.tv_sec + SECONDS_MAX;
     unsigned long done = 0;

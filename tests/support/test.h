@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,21 @@ static inline uint64_t test_seed(void)
         printf("seed %llu  (repeat: SOTTO_SEED=%llu)\n", (unsigned long long)seed, (unsigned long long)seed);
     }
     return seed;
+}
+
+/* SOTTO_TEST=NAME runs the tests of that name only; * and ? stand for anything. */
+__attribute__((constructor)) static inline void test_choose(void)
+{
+    const char *name = getenv("SOTTO_TEST");
+    if (name && *name) cmocka_set_test_filter(name);
+}
+
+/* A rule of a property test: its failure says which of them broke, and in which run of the seed (from 1). */
+static inline void test_rule(bool holds, const char *rule, unsigned run)
+{
+    if (holds) return;
+    print_error("rule broken: %s, run %u\n", rule, run);
+    fail();
 }
 
 #endif
