@@ -1,5 +1,6 @@
 #include "crypto/aead.h"
 
+#include "base/plant.h"
 #include "crypto/setup.h"
 
 #include <limits.h>
@@ -70,7 +71,7 @@ enum sotto_err sotto_gcm_open(uint8_t *out, const struct sotto_kn *kn, struct so
     int done;
     bool ok = EVP_CipherInit_ex2(ctx, gcm, kn->b, kn->b + 32, 0, NULL)
         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SOTTO_TAG_SIZE, tag) && update(ctx, NULL, aad) && update(ctx, out, body)
-        && EVP_CipherFinal_ex(ctx, none, &done);
+        && (EVP_CipherFinal_ex(ctx, none, &done) || SOTTO_PLANTED(MAC_IGNORED));
     EVP_CIPHER_CTX_reset(ctx);                        /* wipes the key schedule; the cipher itself stays fetched */
     if (ok) return SOTTO_OK;
     sotto_wipe(out, body.size);                       /* GCM decrypts before it knows: nobody may see that text */

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 
+#include <gmp.h>
 #include <secp256k1.h>
 #include <secp256k1_ecdh.h>
 #include <secp256k1_extrakeys.h>
@@ -39,10 +40,16 @@ enum sotto_err sotto_curve_setup(void)
     return SOTTO_OK;
 }
 
+const secp256k1_context *sotto_curve_context(void)
+{
+    SOTTO_ASSERT(ctx);
+    return ctx;
+}
+
 static bool parse(secp256k1_pubkey *out, const uint8_t bytes[33])
 {
     SOTTO_ASSERT(ctx);
-    return (bytes[0] == 2 || bytes[0] == 3) && secp256k1_ec_pubkey_parse(ctx, out, bytes, 33);
+    return (bytes[0] & 0xfe) == 2 && secp256k1_ec_pubkey_parse(ctx, out, bytes, 33);
 }
 
 static void compress(struct sotto_point *out, const secp256k1_pubkey *key)
@@ -83,15 +90,13 @@ enum sotto_err sotto_scalar_reduce(struct sotto_scalar *out, const uint8_t bytes
         borrow = d >> 31;
     }
     struct sotto_scalar r;
-    uint8_t keep = (uint8_t)(0u - borrow), any = 0;   /* borrow: bytes < n, keep them */
-    for (int i = 0; i < 32; i++) {
-        r.b[i] = (uint8_t)((bytes[i] & keep) | (less[i] & (uint8_t)~keep));
-        any |= r.b[i];
-    }
-    if (any) *out = r;
+    uint8_t keep = (uint8_t)(0u - borrow);            /* borrow: bytes < n, keep them */
+    for (int i = 0; i < 32; i++) r.b[i] = (uint8_t)((bytes[i] & keep) | (less[i] & (uint8_t)~keep));
+    bool zero = sotto_all_zero(r.b, sizeof r.b);
+    if (!zero) *out = r;
     SOTTO_WIPE(less);
     SOTTO_WIPE(r);
-    return any ? SOTTO_OK : SOTTO_ERR_KEY;
+    return zero ? SOTTO_ERR_KEY : SOTTO_OK;
 }
 
 enum sotto_err sotto_scalar_mul(struct sotto_scalar *out, const struct sotto_scalar *a, const struct sotto_scalar *b)
@@ -130,6 +135,36 @@ enum sotto_err sotto_point_from_x(struct sotto_point *out, const uint8_t x[32])
     out->b[0] = 2;
     memmove(out->b + 1, x, 32);
     return SOTTO_OK;
+}
+
+/* x is one when x^3 + 7 is a square of the field, and there half of all x are: the library would take the root to find out. */
+enum { LIMBS = 32 / sizeof(mp_limb_t) };
+static void limbs_of(mp_limb_t out[LIMBS], const uint8_t bytes[32])
+{
+    for (size_t i = 0; i < LIMBS; i++) {
+        const uint8_t *limb = bytes + 32 - (i + 1) * sizeof *out;
+        out[i] = 0;
+        for (size_t k = 0; k < sizeof *out; k++) out[i] = out[i] << 8 | limb[k];
+    }
+}
+
+bool sotto_x_good(const uint8_t x[32])
+{
+    static const uint8_t field[32] = {                /* 2^256 - 2^32 - 977 */
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xfc, 0x2f,
+    };
+    mp_limb_t p[LIMBS], v[LIMBS], r[LIMBS], product[2 * LIMBS], quotient[LIMBS + 1];
+    limbs_of(p, field);
+    limbs_of(v, x);
+    if (mpn_cmp(v, p, LIMBS) >= 0) return false;
+    mpn_sqr(product, v, LIMBS);
+    mpn_tdiv_qr(quotient, r, 0, product, 2 * LIMBS, p, LIMBS);
+    mpn_mul_n(product, r, v, LIMBS);
+    mpn_tdiv_qr(quotient, r, 0, product, 2 * LIMBS, p, LIMBS);
+    if (mpn_add_1(r, r, LIMBS, 7) || mpn_cmp(r, p, LIMBS) >= 0) mpn_sub_n(r, r, p, LIMBS);
+    mpz_t a, b;
+    return mpz_jacobi(mpz_roinit_n(a, r, LIMBS), mpz_roinit_n(b, p, LIMBS)) == 1;
 }
 
 enum sotto_err sotto_point_to64(uint8_t out[64], const struct sotto_point *p)
@@ -171,16 +206,38 @@ static int keep_point(unsigned char *out, const unsigned char *x, const unsigned
     return 1;
 }
 
-enum sotto_err sotto_ecdh_x(struct sotto_secret *out, const struct sotto_scalar *k, const struct sotto_point *p)
+_Static_assert(sizeof(struct sotto_base) == sizeof(secp256k1_pubkey), "a base is the library's own form of a point");
+
+enum sotto_err sotto_base_make(struct sotto_base *out, const struct sotto_point *p)
+{
+    secp256k1_pubkey key;
+    if (!parse(&key, p->b)) return SOTTO_ERR_KEY;
+    memcpy(out->b, &key, sizeof out->b);
+    SOTTO_WIPE(key);
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_base_x(struct sotto_secret *out, const struct sotto_scalar *k, const struct sotto_base *base)
 {
     secp256k1_pubkey key;
     struct sotto_secret r;
-    if (!parse(&key, p->b) || !sotto_scalar_valid(k)) return SOTTO_ERR_KEY;
+    if (sotto_all_zero(base->b, sizeof base->b) || !sotto_scalar_valid(k)) return SOTTO_ERR_KEY;
+    memcpy(&key, base->b, sizeof key);
     bool ok = secp256k1_ecdh(ctx, r.b, &key, k->b, keep_x, NULL);
     if (ok) *out = r;
     SOTTO_WIPE(r);
     SOTTO_WIPE(key);
     return ok ? SOTTO_OK : SOTTO_ERR_KEY;
+}
+
+enum sotto_err sotto_ecdh_x(struct sotto_secret *out, const struct sotto_scalar *k, const struct sotto_point *p)
+{
+    struct sotto_base base;
+    if (!sotto_scalar_valid(k)) return SOTTO_ERR_KEY;
+    SOTTO_TRY(sotto_base_make(&base, p));
+    enum sotto_err err = sotto_base_x(out, k, &base);
+    SOTTO_WIPE(base);
+    return err;
 }
 
 enum sotto_err sotto_ecdh_point(struct sotto_point *out, const struct sotto_scalar *k, const struct sotto_point *p)

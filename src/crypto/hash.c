@@ -86,6 +86,10 @@ void sotto_hmac_parts(uint8_t out[32], struct sotto_span key, const struct sotto
     SOTTO_WIPE(ctx);
 }
 
+void sotto_mac_key(struct sotto_mac *m, struct sotto_span key) { hmac_sha256_set_key(&m->ctx, key.size, key.data); }
+void sotto_mac_add(struct sotto_mac *m, struct sotto_span part) { hmac_add(&m->ctx, &part, 1); }
+void sotto_mac_end(struct sotto_mac *m, uint8_t out[32]) { hmac_sha256_digest(&m->ctx, 32, out); }
+
 /* The expanding half over "text, then parts": every HKDF here ends in it. */
 static void expand(uint8_t *out, size_t size, const uint8_t prk[32], struct sotto_span text, const struct sotto_span *info, size_t count)
 {

@@ -34,6 +34,12 @@ void sotto_hmac_parts(uint8_t out[32], struct sotto_span key, const struct sotto
     sotto_hmac_parts((out), (key), (const struct sotto_span[]){ __VA_ARGS__ }, \
                      sizeof((const struct sotto_span[]){ __VA_ARGS__ }) / sizeof(struct sotto_span))
 
+/* The same step by step, for several texts under one key: after _end the next one begins. Holds the key: SOTTO_WIPE at last. */
+struct sotto_mac { struct hmac_sha256_ctx ctx; };
+void sotto_mac_key(struct sotto_mac *m, struct sotto_span key);
+void sotto_mac_add(struct sotto_mac *m, struct sotto_span part);
+void sotto_mac_end(struct sotto_mac *m, uint8_t out[32]);
+
 /* HKDF-SHA256, RFC 5869. Empty salt = 32 zero bytes. ikm and info are given in parts; size <= 8160. */
 void sotto_hkdf_parts(uint8_t *out, size_t size, struct sotto_span salt, const struct sotto_span *ikm, size_t ikm_count,
                       const struct sotto_span *info, size_t info_count);

@@ -7,7 +7,7 @@
 #include <nettle/hmac.h>
 #include <secp256k1.h>
 
-enum { WORDS = 2048, WORD_MAX = 8, PHRASE_WORDS = 24 };
+enum { WORDS = 2048, WORD_MAX = SOTTO_WORD_MAX, PHRASE_WORDS = 24 };
 
 const char *sotto_word(unsigned index)
 {
@@ -15,26 +15,21 @@ const char *sotto_word(unsigned index)
     return sotto_wordlist[index];
 }
 
-static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c; }
+/* A letter in lower case, without a branch on it: words are secrets. */
+static uint8_t lower(uint8_t c) { return (uint8_t)(c | ((((unsigned)c - 'A') < 26u) << 5)); }
 
 int sotto_word_index(struct sotto_span word)
 {
-    char text[WORD_MAX + 1] = { 0 };
-    if (word.size == 0 || word.size > WORD_MAX) return -1;
-    bool letters = true;                              /* a zero byte in the word would pass for the end of a shorter one */
+    uint8_t text[SOTTO_WORD_MAX], strange = 0;            /* a zero byte in the word would pass for the end of a shorter one */
+    unsigned index;
+    if (word.size == 0 || word.size > SOTTO_WORD_MAX) return -1;
     for (size_t i = 0; i < word.size; i++) {
-        text[i] = (char)lower(word.data[i]);
-        letters &= text[i] >= 'a' && text[i] <= 'z';
+        text[i] = lower(word.data[i]);
+        strange |= text[i] == 0;
     }
-    int low = 0, high = letters ? WORDS - 1 : -1, found = -1;
-    while (low <= high && found < 0) {
-        int mid = (low + high) / 2, order = memcmp(text, sotto_wordlist[mid], WORD_MAX + 1);
-        if (order == 0) found = mid;
-        else if (order < 0) high = mid - 1;
-        else low = mid + 1;
-    }
+    bool found = !strange && sotto_words_find(&index, sotto_span(text, word.size));
     SOTTO_WIPE(text);
-    return found;
+    return found ? (int)index : -1;
 }
 
 /* Insert, delete, replace: 1 each. Neighbours swapped: 1 too, for fingers do that. */
@@ -60,9 +55,9 @@ static unsigned distance(const uint8_t *a, size_t a_size, const char *b, size_t 
 /* Among equals the word that begins alike: the first four letters are what tells the words of the list apart. */
 const char *sotto_word_nearest(struct sotto_span word)
 {
-    uint8_t text[2 * WORD_MAX];                       /* what is longer is equally far from all: its start decides */
+    uint8_t text[2 * WORD_MAX] = { 0 };               /* what is longer is equally far from all: its start decides */
     size_t size = word.size < sizeof text ? word.size : sizeof text;
-    for (size_t i = 0; i < size; i++) text[i] = lower(word.data[i]);
+    for (size_t i = 0; i < sizeof text && i < size; i++) text[i] = lower(word.data[i]);
     const char *best = sotto_wordlist[0];
     unsigned best_cost = ~0u;
     for (size_t w = 0; w < WORDS; w++) {
@@ -79,45 +74,34 @@ const char *sotto_word_nearest(struct sotto_span word)
     return best;
 }
 
-/* 11 bits from bit 11 * i of the entropy and its check bits. */
-static unsigned index_at(const uint8_t *bits, size_t i)
+/* Writes entropy.size / 4 * 3 words; returns the length of the text. */
+static size_t words(char text[PHRASE_WORDS * (WORD_MAX + 1)], struct sotto_span entropy)
 {
-    unsigned v = 0;
-    for (size_t b = 11 * i; b < 11 * (i + 1); b++) v = v << 1 | (bits[b / 8] >> (7 - b % 8) & 1u);
-    return v;
+    uint8_t bits[33] = { 0 }, check[32];
+    sotto_sha256(check, entropy);
+    memcpy(bits, entropy.data, entropy.size);
+    bits[entropy.size] = check[0];                    /* one check bit for every 32 bits; no more are taken */
+    size_t size = sotto_words_put(text, bits, entropy.size * 3 / 4);
+    SOTTO_WIPE(bits);
+    SOTTO_WIPE(check);
+    return size;
 }
 
 enum sotto_err sotto_mnemonic_words_any(struct sotto_buf *out, struct sotto_span entropy)
 {
-    uint8_t bits[33], check[32];
-    char text[SOTTO_WORDS_TEXT_MAX];
+    char text[PHRASE_WORDS * (WORD_MAX + 1)];
     if (entropy.size < 16 || entropy.size > 32 || entropy.size % 4 != 0) return SOTTO_ERR_RANGE;
-    sotto_sha256(check, entropy);
-    memcpy(bits, entropy.data, entropy.size);
-    bits[entropy.size] = check[0];                    /* one check bit for every 32 bits; index_at takes no more */
-    size_t size = 0, words = entropy.size * 3 / 4;
-    for (size_t i = 0; i < words; i++) {
-        const char *word = sotto_wordlist[index_at(bits, i)];
-        if (i) text[size++] = ' ';
-        size_t letters = strlen(word);
-        SOTTO_ASSERT(size + letters < sizeof text);
-        memcpy(text + size, word, letters);
-        size += letters;
-    }
-    enum sotto_err err = sotto_buf_add(out, text, size);
-    SOTTO_WIPE(bits);
-    SOTTO_WIPE(check);
+    enum sotto_err err = sotto_buf_add(out, text, words(text, entropy));
     SOTTO_WIPE(text);
     return err;
 }
 
-void sotto_mnemonic_words(char out[SOTTO_WORDS_TEXT_MAX], const struct sotto_entropy *e)
+size_t sotto_mnemonic_words(char out[SOTTO_WORDS_TEXT_MAX], const struct sotto_entropy *e)
 {
-    /* A buffer that already has its room neither allocates nor fails. */
-    struct sotto_buf b = { .data = (uint8_t *)out, .size = 0, .cap = SOTTO_WORDS_TEXT_MAX - 1, .max = SOTTO_WORDS_TEXT_MAX - 1 };
-    enum sotto_err err = sotto_mnemonic_words_any(&b, SOTTO_SPAN(e->b));
-    SOTTO_ASSERT(err == SOTTO_OK);
-    out[b.size] = 0;
+    _Static_assert(PHRASE_WORDS * (WORD_MAX + 1) < SOTTO_WORDS_TEXT_MAX, "room for the words and a final zero");
+    size_t size = words(out, SOTTO_SPAN(e->b));
+    out[size] = 0;
+    return size;
 }
 
 /* Bytes of white space at the start of s: ASCII's, the no-break space and the wide space of East Asian keyboards. */

@@ -15,8 +15,8 @@ const char *sotto_word(unsigned index);               /* 0..2047 of the English 
 int sotto_word_index(struct sotto_span word);         /* -1: not in the list */
 const char *sotto_word_nearest(struct sotto_span word);               /* by edit distance, for "did you mean" */
 
-/* Single spaces, lower case, a final zero. */
-void sotto_mnemonic_words(char out[SOTTO_WORDS_TEXT_MAX], const struct sotto_entropy *e);
+/* Single spaces, lower case, a final zero. Returns the length: public, as the words are not (crypto/wordlist.h). */
+size_t sotto_mnemonic_words(char out[SOTTO_WORDS_TEXT_MAX], const struct sotto_entropy *e);
 /* Any white space between words, any case. ERR_PHRASE; *bad_word (may be NULL) = 1..24 the first word not in the list, 0 =
  * wrong count or the check word differs. */
 SOTTO_MUST_USE enum sotto_err sotto_mnemonic_parse(struct sotto_entropy *out, int *bad_word, struct sotto_span text);

@@ -1,5 +1,7 @@
 #include "crypto/secret.h"
 
+#include "base/plant.h"
+#include "crypto/keccak_lanes.h"
 #include "crypto/setup.h"
 
 #include <sodium.h>
@@ -11,13 +13,14 @@ enum sotto_err sotto_crypto_init(void)
     if (sodium_init() < 0) return SOTTO_ERR_INTERNAL;
     SOTTO_TRY(sotto_curve_setup());
     SOTTO_TRY(sotto_aead_setup());
+    sotto_keccak_start();
     ready = true;
     return SOTTO_OK;
 }
 
 void sotto_wipe(void *data, size_t size)
 {
-    if (size) sodium_memzero(data, size);
+    if (size && !SOTTO_PLANTED(WIPE_DROPPED)) sodium_memzero(data, size);
 }
 
 bool sotto_equal_ct(const void *a, const void *b, size_t size)
@@ -27,6 +30,8 @@ bool sotto_equal_ct(const void *a, const void *b, size_t size)
 
 /* sodium_malloc puts the region against the end of a page, so its start is only as aligned as its size is. */
 static size_t aligned(size_t size) { return (size + 63) & ~(size_t)63; }
+
+static unsigned unlocked;                              /* guards are made on workers too */
 
 void *sotto_guard_new(size_t size, bool *locked)
 {
@@ -38,7 +43,10 @@ void *sotto_guard_new(size_t size, bool *locked)
     /* sodium_malloc does not say whether its lock worked. Locks do not nest, so asking again costs nothing. */
     bool ok = sodium_mlock(region, size) == 0;
     if (locked) *locked = ok;
+    else if (!ok) __atomic_fetch_add(&unlocked, 1, __ATOMIC_RELAXED);
     return region;
 }
+
+unsigned sotto_guard_unlocked(void) { return __atomic_load_n(&unlocked, __ATOMIC_RELAXED); }
 
 void sotto_guard_free(void *region) { sodium_free(region); }

@@ -22,5 +22,7 @@ bool sotto_equal_ct(const void *a, const void *b, size_t size);       /* constan
  * false is a warning for the operator (raise LimitMEMLOCK), not a failure. Free wipes; NULL is fine. */
 void *sotto_guard_new(size_t size, bool *locked);
 void sotto_guard_free(void *region);
+/* How many regions whose maker did not ask (locked NULL) could not be locked since the start: 0 as long as RLIMIT_MEMLOCK is high enough. */
+unsigned sotto_guard_unlocked(void);
 
 #endif

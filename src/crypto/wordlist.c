@@ -1,5 +1,7 @@
 #include "crypto/wordlist.h"
 
+#include "crypto/secret.h"
+
 /* As published with BIP-39; one word a line, the file has SHA-256
  * 2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda (the unit test computes it again from this table). */
 const char sotto_wordlist[2048][9] = {
@@ -209,3 +211,56 @@ const char sotto_wordlist[2048][9] = {
     "worry", "worth", "wrap", "wreck", "wrestle", "wrist", "write", "wrong", "yard", "year",
     "yellow", "you", "young", "youth", "zebra", "zero", "zone", "zoo",
 };
+
+enum { WORDS = 2048, ENTRY = 1 + SOTTO_WORD_MAX };        /* a space, then the letters */
+
+/* 0xff if equal, else 0; both below 2^31. */
+static uint8_t same(unsigned a, unsigned b) { return (uint8_t)(0u - (((a ^ b) - 1u) >> 31)); }
+
+/* 11 bits from bit 11 * i. */
+static unsigned index_at(const uint8_t *bits, size_t i)
+{
+    unsigned v = 0;
+    for (size_t b = 11 * i; b < 11 * (i + 1); b++) v = v << 1 | (bits[b / 8] >> (7 - b % 8) & 1u);
+    return v;
+}
+
+size_t sotto_words_put(char *out, const uint8_t *bits, size_t count)
+{
+    size_t room = count * ENTRY;
+    unsigned at = 0;                                      /* secret: the lengths of the words before */
+    memset(out, 0, room);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t entry[ENTRY] = { ' ' };
+        unsigned index = index_at(bits, i), first = i == 0, size = 0;
+        for (unsigned w = 0; w < WORDS; w++) {
+            uint8_t mask = same(w, index);
+            for (unsigned j = 0; j < SOTTO_WORD_MAX; j++) entry[1 + j] |= mask & (uint8_t)sotto_wordlist[w][j];
+        }
+        for (unsigned j = first; j < ENTRY; j++) {
+            for (unsigned p = 0; p < room; p++) out[p] = (char)((uint8_t)out[p] | (entry[j] & same(p, at + j - first)));
+            size += (entry[j] + 0xffu) >> 8;              /* 1 for a letter, 0 behind the last */
+        }
+        at += size;
+        sotto_wipe(entry, sizeof entry);
+    }
+    return at;
+}
+
+bool sotto_words_find(unsigned *index, struct sotto_span word)
+{
+    uint8_t text[SOTTO_WORD_MAX] = { 0 };
+    unsigned found = 0, number = 0;
+    if (word.size == 0 || word.size > SOTTO_WORD_MAX) return false;
+    memcpy(text, word.data, word.size);
+    for (unsigned w = 0; w < WORDS; w++) {
+        unsigned differs = 0;
+        for (unsigned j = 0; j < SOTTO_WORD_MAX; j++) differs |= text[j] ^ (uint8_t)sotto_wordlist[w][j];
+        uint8_t mask = same(differs, 0);
+        found |= mask;
+        number |= w & (0u - (mask & 1u));
+    }
+    sotto_wipe(text, sizeof text);
+    *index = number;
+    return found & 1u;
+}

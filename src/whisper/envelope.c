@@ -116,6 +116,31 @@ unsigned sotto_envelope_zeros(const struct sotto_envelope *e)
     return finish_zeros(&k, e->nonce);
 }
 
+/* Everything of an envelope up to the nonce is hashed for its work from where it lies, behind a list head of its own length. */
+void sotto_envelope_digests(const struct sotto_envelope_in *in, size_t count)
+{
+    struct sotto_keccak_message messages[2 * SOTTO_ENVELOPE_BATCH];
+    uint8_t heads[SOTTO_ENVELOPE_BATCH][9], nonces[SOTTO_ENVELOPE_BATCH][8];
+    SOTTO_ASSERT(count <= SOTTO_ENVELOPE_BATCH);
+    for (size_t i = 0; i < count; i++) {
+        const struct sotto_envelope *e = in[i].e;
+        struct sotto_buf head = { heads[i], 0, sizeof heads[i], sizeof heads[i] };
+        size_t body = short_body(e);
+        const uint8_t *end = e->data.data + e->data.size;
+        SOTTO_ASSERT(in[i].rlp.data < end - body && end < in[i].rlp.data + in[i].rlp.size);
+        enum sotto_err err = sotto_rlp_add_list_head(&head, body);
+        SOTTO_ASSERT(err == SOTTO_OK);
+        sotto_put_be64(nonces[i], e->nonce);
+        messages[2 * i] = (struct sotto_keccak_message){ .parts = { in[i].rlp } };
+        messages[2 * i + 1] = (struct sotto_keccak_message){ .parts = { sotto_buf_span(&head), { end - body, body }, SOTTO_SPAN(nonces[i]) } };
+    }
+    sotto_keccak256_many(messages, 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(in[i].out->hash, messages[2 * i].hash, sizeof in[i].out->hash);
+        in[i].out->zeros = leading_zeros(messages[2 * i + 1].hash);
+    }
+}
+
 unsigned sotto_work_zeros(struct sotto_span prefix, uint64_t nonce)
 {
     struct sotto_keccak k;

@@ -9,7 +9,7 @@
 #ifndef SOTTO_WHISPER_ENVELOPE_H
 #define SOTTO_WHISPER_ENVELOPE_H
 
-#include "base/bytes.h"
+#include "crypto/keccak_lanes.h"
 
 #include <nettle/sha3.h>
 #include <stdatomic.h>
@@ -45,6 +45,11 @@ size_t sotto_envelope_short_size(const struct sotto_envelope *e);
 
 void sotto_envelope_hash(uint8_t out[32], struct sotto_span rlp);
 unsigned sotto_envelope_zeros(const struct sotto_envelope *e);            /* 0..256 */
+/* Both for many envelopes at once, with the Keccak kernel in use; the same values. */
+struct sotto_envelope_digest { uint8_t hash[32]; unsigned zeros; };
+#define SOTTO_ENVELOPE_BATCH 64u                  /* at most so many: what is wanted for them stands on the stack, 12 KiB */
+struct sotto_envelope_in { const struct sotto_envelope *e; struct sotto_span rlp; struct sotto_envelope_digest *out; };   /* e: decoded from rlp */
+void sotto_envelope_digests(const struct sotto_envelope_in *in, size_t count);
 /* 2^zeros / len / (ttl + late) in double, divided in that order, ttl + late a 32-bit sum; 0 gives +infinity. */
 double sotto_rating(unsigned zeros, size_t short_size, uint32_t ttl, uint32_t late);
 double sotto_envelope_rating(const struct sotto_envelope *e, uint32_t late);
@@ -55,19 +60,22 @@ static inline size_t sotto_envelope_size(const struct sotto_envelope *e) { retur
 unsigned sotto_work_bits(double rating, size_t short_size, uint32_t ttl);
 
 /* One search for a nonce. Everything before the nonce is hashed once: the state after the last whole block of 136 bytes is
- * kept, with what follows already mixed in, so that a try costs one permutation (two where the nonce meets a block's end). */
+ * kept, with what follows already mixed in, so that a try costs one permutation (two where the nonce meets a block's end).
+ * As many nonces as the kernel in use has lanes are tried at once; each hit is checked by the library before it is returned. */
 struct sotto_work {
     struct sha3_state state;
     size_t at;                                    /* where the nonce begins in its block, 0..135 */
     unsigned bits;
     uint64_t next;                                /* the nonce tried next */
+    const struct sotto_keccak_kernel *kernel;     /* the one in use when the search began */
+    _Alignas(64) uint64_t lanes[SOTTO_KECCAK_WORDS * SOTTO_KECCAK_LANES_MAX];     /* the state once for each lane */
 };
 /* prefix = short; first = the first nonce; bits 0..256. */
 void sotto_work_init(struct sotto_work *w, struct sotto_span prefix, uint64_t first, unsigned bits);
 /* Up to `tries` nonces, upwards and round at 2^64. OK: *nonce fits. ERR_AGAIN: none of these did; call again. */
 SOTTO_MUST_USE enum sotto_err sotto_work_step(struct sotto_work *w, uint64_t *nonce, uint32_t tries);
 /* The whole search, for a worker thread: looks at *cancel (may be NULL) every SOTTO_WORK_CHUNK tries. OK or ERR_CANCELLED. */
-#define SOTTO_WORK_CHUNK 4096u                    /* about 1.5 ms: a cancelled worker is free again at once */
+#define SOTTO_WORK_CHUNK 4096u                    /* a few ms at most: a cancelled worker is free again at once */
 SOTTO_MUST_USE enum sotto_err sotto_work_search(uint64_t *nonce, struct sotto_span prefix, uint64_t first, unsigned bits,
                                                 const atomic_bool *cancel);
 /* Leading zero bits of keccak256(prefix || nonce): what a hit is checked with before it is used. */

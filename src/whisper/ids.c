@@ -7,12 +7,10 @@
 
 _Static_assert(crypto_shorthash_siphash24_KEYBYTES == 16 && crypto_shorthash_siphash24_BYTES == 8, "SipHash-2-4");
 
-struct sotto_ids sotto_ids_make(uint32_t max, const uint8_t key[16])
+struct sotto_ids sotto_ids_make(uint32_t max)
 {
     SOTTO_ASSERT(max > 0 && max <= 1u << 24);
-    struct sotto_ids s = { .max = max };
-    memcpy(s.key, key, 16);
-    return s;
+    return (struct sotto_ids){ .max = max };
 }
 
 void sotto_ids_free(struct sotto_ids *s)
@@ -31,18 +29,25 @@ uint64_t sotto_ids_index(const uint8_t key[16], const uint8_t *hash)
     return sotto_le64(out);
 }
 
-/* The table's place of an id: where it is, or the free one where it would go. */
-static uint32_t place(const struct sotto_ids *s, const uint8_t *id, uint64_t index)
+uint64_t sotto_ids_sample(const uint8_t key[16], struct sotto_span rlp)
 {
-    uint32_t mask = s->table_size - 1, at = (uint32_t)index & mask;
+    uint8_t out[8], bytes[8 + SOTTO_IDS_SAMPLE] = { 0 };
+    size_t take = rlp.size < SOTTO_IDS_SAMPLE ? rlp.size : SOTTO_IDS_SAMPLE;
+    sotto_put_le64(bytes, rlp.size);
+    if (take) memcpy(bytes + 8, rlp.data + rlp.size - take, take);
+    crypto_shorthash_siphash24(out, bytes, sizeof bytes, key);
+    return sotto_le64(out);
+}
+
+/* The table's place of an id: where it is, or the free one where it would go. */
+static uint32_t place(const struct sotto_ids *s, const uint8_t *id, uint32_t home)
+{
+    uint32_t mask = s->table_size - 1, at = home & mask;
     while (s->table[at] && memcmp(s->slots[s->table[at] - 1].id, id, 16) != 0) at = (at + 1) & mask;
     return at;
 }
 
-static uint32_t place_slot(const struct sotto_ids *s, uint32_t slot)
-{
-    return place(s, s->slots[slot].id, sotto_ids_index(s->key, s->slots[slot].id));
-}
+static uint32_t place_slot(const struct sotto_ids *s, uint32_t slot) { return place(s, s->slots[slot].id, s->slots[slot].home); }
 
 /* Linear probing without tombstones: whoever stands behind the hole and may move, moves up. */
 static void table_remove(struct sotto_ids *s, uint32_t hole)
@@ -51,7 +56,7 @@ static void table_remove(struct sotto_ids *s, uint32_t hole)
     for (;;) {
         at = (at + 1) & mask;
         if (!s->table[at]) break;
-        uint32_t home = (uint32_t)sotto_ids_index(s->key, s->slots[s->table[at] - 1].id) & mask;
+        uint32_t home = s->slots[s->table[at] - 1].home & mask;
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             s->table[hole] = s->table[at];
             hole = at;
@@ -99,13 +104,13 @@ static bool rebuild(struct sotto_ids *s, uint32_t cap, uint32_t now_s)
 
 bool sotto_ids_has(const struct sotto_ids *s, const uint8_t hash[32], uint64_t index)
 {
-    return s->count > 0 && s->table[place(s, hash, index)] != 0;
+    return s->count > 0 && s->table[place(s, hash, (uint32_t)index)] != 0;
 }
 
 void sotto_ids_add(struct sotto_ids *s, const uint8_t hash[32], uint64_t index, uint32_t until)
 {
     if (s->count > 0) {
-        uint32_t at = s->table[place(s, hash, index)];
+        uint32_t at = s->table[place(s, hash, (uint32_t)index)];
         if (at) {
             if (until > s->slots[at - 1].until) s->slots[at - 1].until = until;
             return;
@@ -122,7 +127,8 @@ void sotto_ids_add(struct sotto_ids *s, const uint8_t hash[32], uint64_t index, 
     uint32_t slot = (s->first + s->count) % s->cap;
     memcpy(s->slots[slot].id, hash, 16);
     s->slots[slot].until = until;
-    s->table[place(s, hash, index)] = slot + 1;
+    s->slots[slot].home = (uint32_t)index;
+    s->table[place(s, hash, (uint32_t)index)] = slot + 1;
     s->count++;
 }
 

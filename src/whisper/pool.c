@@ -1,5 +1,7 @@
 #include "whisper/pool.h"
 
+#include "base/plant.h"
+#include "whisper/heap.h"
 #include "whisper/ids.h"
 
 #include <bsd/sys/tree.h>
@@ -12,15 +14,11 @@
 
 enum kind { KIND_INBOUND, KIND_OUTBOUND, KIND_TOPIC };
 
-RB_HEAD(tree, entry);
-RB_HEAD(link_tree, entry);
-RB_HEAD(topic_tree, entry);
-
 /* A share of the pool that has a quota: one link's, or one foreign topic's. */
 struct group {
     RB_ENTRY(group) by_name;
     TAILQ_ENTRY(group) in_over;
-    union { struct link_tree of_link; struct topic_tree of_topic; } entries;      /* by kind; best first */
+    struct sotto_heap entries;                    /* the worst on top */
     enum kind kind;
     bool over;
     uint64_t name, bytes;
@@ -33,23 +31,24 @@ enum { IN_LINK, IN_TOPIC, IN_COUNT };
 
 struct entry {
     struct sotto_pool_entry e;                    /* first: what others see is the entry */
-    RB_ENTRY(entry) by_rating, by_expiry, by_group[IN_COUNT];
+    uint32_t at_worst, at_expiry, at_group[IN_COUNT];      /* places in the heaps; a held one is not among the worst */
     TAILQ_ENTRY(entry) by_arrival;
     struct entry *chain;                          /* in the hash table */
+    struct entry *sample_chain;
+    uint64_t sample;                              /* place in the table of samples */
+    bool shown;                                   /* stands in it */
     struct group *group[IN_COUNT];                /* NULL: has no such quota */
     uint8_t bytes[];
 };
-RB_HEAD(expiries, entry);
 TAILQ_HEAD(arrivals, entry);
 
 struct sotto_pool {
     struct sotto_pool_config config;
-    struct tree order;
-    struct expiries expiries;
+    struct sotto_heap worst, expiries;
     struct arrivals arrivals;
     struct groups groups;
     struct group_list over;
-    struct entry **table;
+    struct entry **table;                         /* table_size chains by hash, then as many by sample */
     uint32_t table_size, count;
     uint64_t bytes, seq, evicted;
     struct sotto_ids gone;
@@ -65,11 +64,13 @@ int sotto_pool_compare(const struct sotto_pool_entry *a, const struct sotto_pool
     if (a->expiry != b->expiry) return a->expiry < b->expiry ? -1 : 1;
     return -memcmp(a->hash, b->hash, 32);
 }
-static int compare_rating(const struct entry *a, const struct entry *b) { return sotto_pool_compare(&a->e, &b->e); }
-static int compare_expiry(const struct entry *a, const struct entry *b)
+static bool worse(const void *a, const void *b) { return sotto_pool_compare(&((const struct entry *)a)->e, &((const struct entry *)b)->e) > 0; }
+/* Ratings are finite and not negative: as bits they stand in the same order. */
+static uint64_t rating_key(const struct entry *e)
 {
-    if (a->e.expiry != b->e.expiry) return a->e.expiry < b->e.expiry ? -1 : 1;
-    return memcmp(a->e.hash, b->e.hash, 32);
+    uint64_t bits;
+    memcpy(&bits, &e->e.rating, sizeof bits);
+    return bits;
 }
 static int compare_group(const struct group *a, const struct group *b)
 {
@@ -78,26 +79,7 @@ static int compare_group(const struct group *a, const struct group *b)
 }
 /* RB_GENERATE_STATIC of libbsd relies on a macro that its header does not bring. */
 #define TREE(name, type, field, compare) RB_GENERATE_INTERNAL(name, type, field, compare, __attribute__((unused)) static)
-TREE(tree, entry, by_rating, compare_rating)
-TREE(expiries, entry, by_expiry, compare_expiry)
 TREE(groups, group, by_name, compare_group)
-TREE(link_tree, entry, by_group[IN_LINK], compare_rating)
-TREE(topic_tree, entry, by_group[IN_TOPIC], compare_rating)
-
-static void group_insert(struct group *g, struct entry *e)
-{
-    if (g->kind == KIND_TOPIC) topic_tree_RB_INSERT(&g->entries.of_topic, e);
-    else link_tree_RB_INSERT(&g->entries.of_link, e);
-}
-static void group_remove(struct group *g, struct entry *e)
-{
-    if (g->kind == KIND_TOPIC) topic_tree_RB_REMOVE(&g->entries.of_topic, e);
-    else link_tree_RB_REMOVE(&g->entries.of_link, e);
-}
-static struct entry *group_worst(struct group *g)
-{
-    return g->kind == KIND_TOPIC ? topic_tree_RB_MINMAX(&g->entries.of_topic, 1) : link_tree_RB_MINMAX(&g->entries.of_link, 1);
-}
 
 enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_config *config)
 {
@@ -107,15 +89,15 @@ enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_c
     p->config = *config;
     p->floor = config->floor;
     p->low_since_us = NONE;
-    RB_INIT(&p->order);
-    RB_INIT(&p->expiries);
+    p->worst = sotto_heap_make(offsetof(struct entry, at_worst), worse);
+    p->expiries = sotto_heap_make(offsetof(struct entry, at_expiry), NULL);
     RB_INIT(&p->groups);
     TAILQ_INIT(&p->arrivals);
     TAILQ_INIT(&p->over);
     sotto_rng_fill(config->rng, p->key, sizeof p->key);
-    p->gone = sotto_ids_make(config->entries_max * 2, p->key);
+    p->gone = sotto_ids_make(config->entries_max * 2);
     p->table_size = TABLE_FIRST;
-    p->table = calloc(p->table_size, sizeof(struct entry *));
+    p->table = calloc(p->table_size, 2 * sizeof(struct entry *));
     if (!p->table) {
         free(p);
         return SOTTO_ERR_NOMEM;
@@ -148,33 +130,33 @@ static void mark_over(struct sotto_pool *p, struct group *g)
     else TAILQ_REMOVE(&p->over, g, in_over);
 }
 
-/* In or out of everything that judges (trees, sums); the hash table and the order of arrival are left alone, so that an entry
+/* In or out of everything that judges (heaps, sums); the hash table and the order of arrival are left alone, so that an entry
  * set aside for a newcomer that then does not come in finds its old place. */
 static void attach(struct sotto_pool *p, struct entry *e)
 {
-    tree_RB_INSERT(&p->order, e);
-    expiries_RB_INSERT(&p->expiries, e);
+    if (!e->e.held) sotto_heap_add(&p->worst, rating_key(e), e);
+    sotto_heap_add(&p->expiries, e->e.expiry, e);
     p->count++;
     p->bytes += e->e.rlp.size;
     for (int in = 0; in < IN_COUNT; in++) {
         struct group *g = e->group[in];
         if (!g) continue;
-        group_insert(g, e);
+        sotto_heap_add(&g->entries, rating_key(e), e);
         g->count++;
-        g->bytes += e->e.rlp.size;
+        g->bytes += e->e.rlp.size * (SOTTO_PLANTED(QUOTA_COUNTED_TWICE) ? 2 : 1);
         mark_over(p, g);
     }
 }
 static void detach(struct sotto_pool *p, struct entry *e)
 {
-    tree_RB_REMOVE(&p->order, e);
-    expiries_RB_REMOVE(&p->expiries, e);
+    if (!e->e.held) sotto_heap_remove(&p->worst, e);
+    sotto_heap_remove(&p->expiries, e);
     p->count--;
     p->bytes -= e->e.rlp.size;
     for (int in = 0; in < IN_COUNT; in++) {
         struct group *g = e->group[in];
         if (!g) continue;
-        group_remove(g, e);
+        sotto_heap_remove(&g->entries, e);
         g->count--;
         g->bytes -= e->e.rlp.size;
         mark_over(p, g);
@@ -186,6 +168,7 @@ static void group_drop(struct sotto_pool *p, struct group *g)
     if (!g || --g->refs) return;
     SOTTO_ASSERT(!g->over && g->count == 0);
     groups_RB_REMOVE(&p->groups, g);
+    sotto_heap_free(&g->entries);
     free(g);
 }
 /* With a reference for the caller. NULL: out of memory. */
@@ -201,30 +184,33 @@ static struct group *group_get(struct sotto_pool *p, enum kind kind, uint64_t na
     g->kind = kind;
     g->name = name;
     g->refs = 1;
-    if (kind == KIND_TOPIC) RB_INIT(&g->entries.of_topic);
-    else RB_INIT(&g->entries.of_link);
+    g->entries = sotto_heap_make(offsetof(struct entry, at_group) + (kind == KIND_TOPIC ? IN_TOPIC : IN_LINK) * sizeof(uint32_t), worse);
     groups_RB_INSERT(&p->groups, g);
     return g;
 }
 
 static struct entry **table_slot(const struct sotto_pool *p, uint64_t index) { return &p->table[index & (p->table_size - 1)]; }
+static struct entry **sample_slot(const struct sotto_pool *p, uint64_t sample)
+{
+    return &p->table[p->table_size + (sample & (p->table_size - 1))];
+}
 
 static void table_grow(struct sotto_pool *p)
 {
-    if (p->count < p->table_size) return;
-    struct entry **table = calloc((size_t)p->table_size * 2, sizeof(struct entry *));
+    if (p->count < p->table_size / 2) return;     /* half empty: most searches for what is new end without a look at an entry */
+    struct entry **table = calloc((size_t)p->table_size * 2, 2 * sizeof(struct entry *));
     if (!table) return;                           /* longer chains, nothing worse */
-    struct entry **old = p->table;
-    uint32_t old_size = p->table_size;
+    struct entry **old = p->table, *e;
     p->table = table;
     p->table_size *= 2;
-    for (uint32_t i = 0; i < old_size; i++) {
-        for (struct entry *e = old[i], *next; e; e = next) {
-            next = e->chain;
-            struct entry **slot = table_slot(p, e->e.index);
-            e->chain = *slot;
-            *slot = e;
-        }
+    TAILQ_FOREACH(e, &p->arrivals, by_arrival) {
+        struct entry **slot = table_slot(p, e->e.index);
+        e->chain = *slot;
+        *slot = e;
+        if (!e->shown) continue;
+        slot = sample_slot(p, e->sample);
+        e->sample_chain = *slot;
+        *slot = e;
     }
     free(old);
 }
@@ -242,6 +228,11 @@ static void release(struct sotto_pool *p, struct entry *e, bool remember)
     struct entry **at = table_slot(p, e->e.index);
     while (*at != e) at = &(*at)->chain;
     *at = e->chain;
+    if (e->shown) {
+        at = sample_slot(p, e->sample);
+        while (*at != e) at = &(*at)->sample_chain;
+        *at = e->sample_chain;
+    }
     TAILQ_REMOVE(&p->arrivals, e, by_arrival);
     if (remember) {
         uint32_t until = e->e.expiry > UINT32_MAX - SOTTO_POOL_REMEMBER_S ? UINT32_MAX : e->e.expiry + SOTTO_POOL_REMEMBER_S;
@@ -259,6 +250,8 @@ void sotto_pool_free(struct sotto_pool *p)
         detach(p, e);
         release(p, e, false);
     }
+    sotto_heap_free(&p->worst);
+    sotto_heap_free(&p->expiries);
     sotto_ids_free(&p->gone);
     free(p->table);
     free(p);
@@ -285,7 +278,7 @@ static enum sotto_err set_aside(struct sotto_pool *p, struct aside *aside, struc
 static enum sotto_err room_in_group(struct sotto_pool *p, struct aside *aside, struct group *g, const struct sotto_pool_entry *e)
 {
     while (over_quota(p, g, e->rlp.size, 1)) {
-        struct entry *worst = group_worst(g);
+        struct entry *worst = sotto_heap_top(&g->entries);
         if (!worst || worst->e.rating >= e->rating) return SOTTO_ERR_ENV_QUOTA;
         SOTTO_TRY(set_aside(p, aside, worst));
     }
@@ -294,10 +287,9 @@ static enum sotto_err room_in_group(struct sotto_pool *p, struct aside *aside, s
 
 static enum sotto_err room_in_pool(struct sotto_pool *p, struct aside *aside, const struct sotto_pool_entry *e)
 {
-    while (p->count + 1 > p->config.entries_max || p->bytes + e->rlp.size > p->config.bytes_max) {
+    while ((p->count + 1 > p->config.entries_max || p->bytes + e->rlp.size > p->config.bytes_max) && !SOTTO_PLANTED(POOL_UNBOUNDED)) {
         struct group *g = TAILQ_FIRST(&p->over);
-        struct entry *worst = g ? group_worst(g) : tree_RB_MINMAX(&p->order, 1);
-        while (worst && worst->e.held) worst = tree_RB_PREV(worst);
+        struct entry *worst = sotto_heap_top(g ? &g->entries : &p->worst);
         if (!worst) return SOTTO_ERR_FULL;
         if (!g && !e->own && worst->e.rating >= e->rating) return SOTTO_ERR_FULL;
         SOTTO_TRY(set_aside(p, aside, worst));
@@ -308,6 +300,11 @@ static enum sotto_err room_in_pool(struct sotto_pool *p, struct aside *aside, co
 static enum sotto_err make_room(struct sotto_pool *p, struct aside *aside, struct group *const group[IN_COUNT], const struct sotto_pool_entry *e)
 {
     if (e->rlp.size > p->config.bytes_max) return SOTTO_ERR_FULL;
+    /* What is set aside goes back into the room it left; a held one will be among the worst some day. */
+    SOTTO_TRY(sotto_heap_reserve(&p->worst, p->count + 1));
+    SOTTO_TRY(sotto_heap_reserve(&p->expiries, p->count + 1));
+    for (int in = 0; in < IN_COUNT; in++)
+        if (group[in]) SOTTO_TRY(sotto_heap_reserve(&group[in]->entries, group[in]->count + 1));
     if (group[IN_LINK]) SOTTO_TRY(room_in_group(p, aside, group[IN_LINK], e));
     if (group[IN_TOPIC] && fill_pct(p) >= 50) SOTTO_TRY(room_in_group(p, aside, group[IN_TOPIC], e));
     return room_in_pool(p, aside, e);
@@ -326,37 +323,37 @@ static enum sotto_err groups_of(struct sotto_pool *p, struct group *group[IN_COU
     return SOTTO_ERR_NOMEM;
 }
 
-static struct entry *entry_new(struct sotto_pool *p, const struct sotto_envelope *e, struct sotto_span rlp, const uint8_t hash[32],
-                               uint64_t index, double rating, bool own)
+static struct entry *entry_new(struct sotto_pool *p, const struct sotto_envelope *e, struct sotto_span rlp, struct sotto_pool_id id,
+                               double rating, struct sotto_pool_source source)
 {
-    struct entry *n = calloc(1, sizeof *n + rlp.size);
+    bool own = source.from == SOTTO_FROM_SELF;
+    struct entry *n = malloc(sizeof *n + rlp.size);
     if (!n) return NULL;
+    memset(n, 0, sizeof *n);
     memcpy(n->bytes, rlp.data, rlp.size);
     n->e = (struct sotto_pool_entry){ .expiry = e->expiry, .ttl = e->ttl, .sent = sotto_envelope_sent(e), .own = own, .held = own,
-                                      .size = (uint32_t)sotto_envelope_size(e), .rating = rating, .seq = p->seq + 1, .index = index,
+                                      .size = (uint32_t)sotto_envelope_size(e), .rating = rating, .seq = p->seq + 1, .source = own ? 0 : source.peer, .index = id.index,
                                       .rlp = sotto_span(n->bytes, rlp.size) };
     SOTTO_ASSERT(e->data.data >= rlp.data && e->data.data + e->data.size <= rlp.data + rlp.size);
     n->e.data = sotto_span(n->bytes + (e->data.data - rlp.data), e->data.size);
-    memcpy(n->e.hash, hash, 32);
+    memcpy(n->e.hash, id.hash, 32);
     memcpy(n->e.topic, e->topic, 4);
-    sotto_bloom_topic(&n->e.bloom, e->topic);
     return n;
 }
 
 enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entry **entry, const struct sotto_envelope *e,
-                              struct sotto_span rlp, const uint8_t hash[32], double rating, struct sotto_pool_source source)
+                              struct sotto_span rlp, struct sotto_pool_id id, double rating, struct sotto_pool_source source)
 {
-    uint64_t index = sotto_pool_index(p, hash);
-    if (find(p, hash, index) || sotto_ids_has(&p->gone, hash, index)) return SOTTO_ERR_ENV_DUPLICATE;
+    if (find(p, id.hash, id.index) || (sotto_ids_has(&p->gone, id.hash, id.index) && !SOTTO_PLANTED(GONE_COMES_BACK))) return SOTTO_ERR_ENV_DUPLICATE;
     struct group *group[IN_COUNT];
     SOTTO_TRY(groups_of(p, group, e, source));
-    struct entry *n = entry_new(p, e, rlp, hash, index, rating, source.from == SOTTO_FROM_SELF);
+    struct entry *n = entry_new(p, e, rlp, id, rating, source);
     struct aside aside = { 0 };
     enum sotto_err err = n ? make_room(p, &aside, group, &n->e) : SOTTO_ERR_NOMEM;
     if (err == SOTTO_OK) {
         for (int in = 0; in < IN_COUNT; in++) n->group[in] = group[in];
         table_grow(p);
-        struct entry **slot = table_slot(p, index);
+        struct entry **slot = table_slot(p, id.index);
         n->chain = *slot;
         *slot = n;
         p->seq++;
@@ -375,8 +372,42 @@ enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entr
 }
 
 uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]) { return sotto_ids_index(p->key, hash); }
+struct sotto_pool_id sotto_pool_id(const struct sotto_pool *p, const uint8_t hash[32])
+{
+    return (struct sotto_pool_id){ hash, sotto_pool_index(p, hash) };
+}
 
-const uint8_t *sotto_pool_key(const struct sotto_pool *p) { return p->key; }
+static struct entry *sampled(const struct sotto_pool *p, uint64_t sample)
+{
+    struct entry *e = *sample_slot(p, sample);
+    while (e && e->sample != sample) e = e->sample_chain;
+    return e;
+}
+
+/* One entry a sample: else somebody could make a long chain of envelopes that differ only where the sample does not look. */
+void sotto_pool_show(struct sotto_pool *p, const struct sotto_pool_entry *entry, uint64_t sample, unsigned zeros)
+{
+    struct entry *e = find(p, entry->hash, entry->index);
+    SOTTO_ASSERT(e && !e->shown);
+    if (sampled(p, sample)) return;
+    struct entry **slot = sample_slot(p, sample);
+    e->e.zeros = zeros;
+    e->sample = sample;
+    e->shown = true;
+    e->sample_chain = *slot;
+    *slot = e;
+}
+
+uint64_t sotto_pool_sample(const struct sotto_pool *p, struct sotto_span rlp) { return sotto_ids_sample(p->key, rlp); }
+
+const struct sotto_pool_entry *sotto_pool_same(const struct sotto_pool *p, struct sotto_span rlp, uint64_t sample)
+{
+    const struct entry *e = sampled(p, sample);
+    return e && sotto_span_equal(e->e.rlp, rlp) ? &e->e : NULL;
+}
+
+void sotto_pool_expect_same(const struct sotto_pool *p, uint64_t sample) { __builtin_prefetch(sample_slot(p, sample)); }
+void sotto_pool_expect_add(const struct sotto_pool *p, uint64_t index) { __builtin_prefetch(table_slot(p, index)); }
 
 const struct sotto_pool_entry *sotto_pool_find(const struct sotto_pool *p, const uint8_t hash[32])
 {
@@ -393,7 +424,9 @@ bool sotto_pool_knows(const struct sotto_pool *p, const uint8_t hash[32])
 void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32])
 {
     struct entry *e = find(p, hash, sotto_pool_index(p, hash));
-    if (e) e->e.held = false;
+    if (!e || !e->e.held) return;
+    e->e.held = false;
+    sotto_heap_add(&p->worst, rating_key(e), e);
 }
 
 enum sotto_err sotto_pool_withdraw(struct sotto_pool *p, const uint8_t hash[32])
@@ -428,7 +461,7 @@ static bool move_floor(struct sotto_pool *p, uint64_t mono_us)
 bool sotto_pool_tick(struct sotto_pool *p, uint32_t now_s, uint64_t mono_us)
 {
     struct entry *e;
-    while ((e = expiries_RB_MINMAX(&p->expiries, -1)) && e->e.expiry < now_s) {
+    while ((e = sotto_heap_top(&p->expiries)) && e->e.expiry < now_s) {
         detach(p, e);
         release(p, e, true);
     }
@@ -441,8 +474,7 @@ bool sotto_pool_tick(struct sotto_pool *p, uint32_t now_s, uint64_t mono_us)
 
 uint64_t sotto_pool_next_expiry(const struct sotto_pool *p)
 {
-    struct expiries tree = p->expiries;
-    const struct entry *e = expiries_RB_MINMAX(&tree, -1);
+    const struct entry *e = sotto_heap_top(&p->expiries);
     return e ? (uint64_t)e->e.expiry + 1 : NONE;
 }
 
@@ -458,11 +490,25 @@ uint64_t sotto_pool_bytes(const struct sotto_pool *p) { return p->bytes; }
 uint64_t sotto_pool_evicted(const struct sotto_pool *p) { return p->evicted; }
 uint64_t sotto_pool_seq(const struct sotto_pool *p) { return p->seq; }
 
+static int best_first(const void *a, const void *b)
+{
+    return sotto_pool_compare(*(const struct sotto_pool_entry *const *)a, *(const struct sotto_pool_entry *const *)b);
+}
+
 void sotto_pool_each(const struct sotto_pool *p, bool (*fn)(void *ctx, const struct sotto_pool_entry *e), void *ctx)
 {
-    struct tree order = p->order;
-    for (struct entry *e = tree_RB_MINMAX(&order, -1); e; e = tree_RB_NEXT(e))
-        if (!fn(ctx, &e->e)) return;
+    const struct sotto_pool_entry **all = malloc((p->count + 1) * sizeof *all);
+    const struct entry *e;
+    uint32_t count = 0;
+    TAILQ_FOREACH(e, &p->arrivals, by_arrival) {
+        if (all) all[count++] = &e->e;
+        else if (!fn(ctx, &e->e)) return;         /* memory is out: in order of arrival then */
+    }
+    if (!all) return;
+    qsort(all, count, sizeof *all, best_first);
+    for (uint32_t i = 0; i < count && fn(ctx, all[i]); i++) {
+    }
+    free(all);
 }
 
 const struct sotto_pool_entry *sotto_pool_after(const struct sotto_pool *p, uint64_t seq)

@@ -10,7 +10,6 @@
 #define SOTTO_WHISPER_POOL_H
 
 #include "base/env.h"
-#include "whisper/bloom.h"
 #include "whisper/envelope.h"
 
 #define SOTTO_POOL_TTL_MAX_S 86400u               /* longer ones are refused: no envelope outlives a day (W-08) */
@@ -38,15 +37,16 @@ struct sotto_pool_source { enum sotto_pool_from from; uint64_t peer; };
 /* What everybody may read of an entry. Borrowed: valid until the next call that changes the pool. */
 struct sotto_pool_entry {
     uint8_t hash[32];
+    double rating;                                /* as it was judged when it came */
     uint32_t expiry, ttl, sent;
     uint8_t topic[4];
+    uint32_t size;                                /* size(): 20 + data */
     bool own;                                     /* made by this node in this run */
     bool held;                                    /* own and not yet given to a first hop: only outbound peers may have it; never evicted */
-    uint32_t size;                                /* size(): 20 + data */
-    double rating;                                /* as it was judged when it came */
     uint64_t seq;                                 /* order of arrival, from 1 */
+    uint64_t source;                              /* the peer of its sotto_pool_source; 0 for own ones */
     uint64_t index;                               /* keyed hash of `hash`, for tables of the same pool (whisper/ids.h) */
-    struct sotto_bloom bloom;
+    unsigned zeros;                               /* zero bits of its work; known only where sotto_pool_same finds it */
     struct sotto_span rlp, data;
 };
 
@@ -54,12 +54,27 @@ struct sotto_pool;
 SOTTO_MUST_USE enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_config *config);
 void sotto_pool_free(struct sotto_pool *p);
 
+/* The name of an envelope: its hash, and the keyed hash of that by which tables find it (sotto_pool_index). */
+struct sotto_pool_id { const uint8_t *hash; uint64_t index; };
+struct sotto_pool_id sotto_pool_id(const struct sotto_pool *p, const uint8_t hash[32]);      /* borrows hash */
+
 /* Takes a copy of one envelope that passed every rule of whisper-v6.md 7 (the caller's work: whisper/shh.h). ERR_ENV_DUPLICATE:
  * it is here, or was and is remembered. ERR_ENV_QUOTA: its link or topic has its share and this is not better than what it has.
  * ERR_FULL: no room, and it is rated below all that would have to go. ERR_NOMEM. On error nothing has changed. Own ones have
  * no quota and always find room unless all is held. *entry (may be NULL) is the new one. */
 SOTTO_MUST_USE enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entry **entry, const struct sotto_envelope *e,
-                                             struct sotto_span rlp, const uint8_t hash[32], double rating, struct sotto_pool_source source);
+                                             struct sotto_span rlp, struct sotto_pool_id id, double rating, struct sotto_pool_source source);
+/* Copies of what is here are known without hashing them: by a sample of their bytes (keyed), then by comparing all.
+ *   sample   what the next two are asked with
+ *   show     lets `same` find this entry, and says how many zero bits its work has
+ *   same     the shown entry with exactly these bytes. NULL: none is found; only the hash tells then (it was not shown, or somebody made
+ *            another one that differs only where the sample does not look) */
+uint64_t sotto_pool_sample(const struct sotto_pool *p, struct sotto_span rlp);
+void sotto_pool_show(struct sotto_pool *p, const struct sotto_pool_entry *entry, uint64_t sample, unsigned zeros);
+const struct sotto_pool_entry *sotto_pool_same(const struct sotto_pool *p, struct sotto_span rlp, uint64_t sample);
+/* Asks the processor for the memory that same and add are going to look at: for many at once the ways to it run side by side. */
+void sotto_pool_expect_same(const struct sotto_pool *p, uint64_t sample);
+void sotto_pool_expect_add(const struct sotto_pool *p, uint64_t index);
 /* Pooled or remembered. */
 bool sotto_pool_knows(const struct sotto_pool *p, const uint8_t hash[32]);
 const struct sotto_pool_entry *sotto_pool_find(const struct sotto_pool *p, const uint8_t hash[32]);
@@ -80,9 +95,9 @@ uint64_t sotto_pool_bytes(const struct sotto_pool *p);
 uint64_t sotto_pool_evicted(const struct sotto_pool *p);                  /* in this run; expiry is not eviction */
 uint64_t sotto_pool_seq(const struct sotto_pool *p);                      /* of the latest arrival; 0: none yet */
 uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]);
-const uint8_t *sotto_pool_key(const struct sotto_pool *p);                /* 16 bytes: the key of its index */
 
-/* Walks in rating order, best first (for people and for "envelope list"), until fn returns false. fn must not change the pool. */
+/* Walks in rating order, best first (for people and for "envelope list": all are sorted for it), until fn returns false. fn must not change
+ * the pool. */
 void sotto_pool_each(const struct sotto_pool *p, bool (*fn)(void *ctx, const struct sotto_pool_entry *e), void *ctx);
 /* In order of arrival: the first entry that came after seq (0: of all; costs a step per newer entry), and the one after e. */
 const struct sotto_pool_entry *sotto_pool_after(const struct sotto_pool *p, uint64_t seq);

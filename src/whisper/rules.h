@@ -23,6 +23,11 @@ struct sotto_rules {
  *   ERR_ENV_WORK    rating below the floor and below the tolerated one; an envelope from the future is rated as if it lived longer
  *   ERR_ENV_BLOOM   topic in neither filter */
 SOTTO_MUST_USE enum sotto_err sotto_rules_judge(double *rating, const struct sotto_envelope *e, const struct sotto_rules *rules);
+/* The same in two halves, for those who know the zero bits already or find them for many envelopes at once: what needs no hash (down to
+ * ERR_ENV_TTL; *late_s = seconds it comes from the future), and the rest. */
+SOTTO_MUST_USE enum sotto_err sotto_rules_before_work(uint32_t *late_s, const struct sotto_envelope *e, const struct sotto_rules *rules);
+SOTTO_MUST_USE enum sotto_err sotto_rules_work(double *rating, const struct sotto_envelope *e, unsigned zeros, uint32_t late_s,
+                                               const struct sotto_rules *rules);
 
 /* May it be passed on now? Not if a peer whose clock is a few seconds off would cut us off for it (network.md 5). */
 #define SOTTO_FORWARD_AHEAD_S 5u

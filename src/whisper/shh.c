@@ -199,7 +199,9 @@ static void up(void *owner, uint32_t conn, struct sotto_now now)
     p->everything = true;
     p->flush_us = NONE;
     p->give = p->take = sotto_bucket_make(SOTTO_SHH_RATE, SOTTO_SHH_BURST, now.mono_us);
-    p->known = sotto_ids_make(SOTTO_SHH_KNOWN_MAX, sotto_pool_key(s->config.pool));
+    sotto_bucket_credit(&p->take, p->inbound ? s->config.catch_up_inbound : s->config.catch_up_outbound);
+    sotto_bucket_credit(&p->give, p->inbound ? s->config.catch_up_outbound : s->config.catch_up_inbound);
+    p->known = sotto_ids_make(SOTTO_SHH_KNOWN_MAX);
     p->waiting = sotto_buf_make(SOTTO_SHH_WAITING_MAX);
     p->waiting_until_us = NONE;
     s->peers[s->peer_count++] = p;
@@ -215,7 +217,7 @@ static void down(void *owner, uint32_t conn, struct sotto_now now)
 
 enum sotto_err sotto_shh_new(struct sotto_shh **out, const struct sotto_shh_config *config)
 {
-    SOTTO_ASSERT(config->pool && config->rng && config->flush_mean_us > 0);
+    SOTTO_ASSERT(config->pool && config->rng && config->flush_mean_us > 0 && config->batch > 0 && config->batch <= SOTTO_ENVELOPE_BATCH);
     struct sotto_shh *s = calloc(1, sizeof *s);
     if (!s) return SOTTO_ERR_NOMEM;
     s->config = *config;

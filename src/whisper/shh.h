@@ -12,6 +12,7 @@
 #define SOTTO_WHISPER_SHH_H
 
 #include "p2p/host.h"
+#include "whisper/bloom.h"
 #include "whisper/pool.h"
 
 #define SOTTO_SHH_CODES 128u
@@ -23,6 +24,7 @@ enum {
 #define SOTTO_SHH_PACKET_MAX 1048575u             /* bytes of a packet we send: below the 1 MiB where geth cuts off */
 #define SOTTO_SHH_RATE 20u                        /* envelopes a second a peer may bring, and we bring a peer */
 #define SOTTO_SHH_BURST 400u
+#define SOTTO_SHH_CATCH_UP_BYTES 4096u            /* mean size in a packet of what a credit for catching up is good for: native envelopes, not megabytes */
 #define SOTTO_SHH_WAIT_US 10000000u               /* unpaid envelopes wait so long, then they are dropped */
 #define SOTTO_SHH_DROPS_MAX 3u                    /* so many such drops in 5 min end the connection */
 #define SOTTO_SHH_DROPS_US 300000000u
@@ -42,6 +44,10 @@ struct sotto_shh_config {
     void *owner;
     /* A held own envelope was written to an outbound peer and is an entry like any other from now on. */
     void (*first_hop)(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
+    /* What a new connection may bring at once, and only once, before the rate holds: envelopes from a peer that dialled us, and from one
+     * that we dialled. Both sides reckon alike, so it is also what we bring. 0: the burst only. */
+    uint32_t catch_up_inbound, catch_up_outbound;
+    uint32_t batch;                               /* envelopes hashed together: SOTTO_ENVELOPE_BATCH; fewer change no result (tests) */
 };
 
 struct sotto_shh_stats {

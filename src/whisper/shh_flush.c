@@ -1,4 +1,5 @@
-/* What we bring to a peer: news of the pool, best first, in random flushes of its own (whisper-v6.md 8, network.md 5). */
+/* What we bring to a peer: news of the pool, best first (by turns of those who brought it, where there is more than the rate allows), in random flushes of its own (whisper-v6.md 8, network.md 5). */
+#include "base/plant.h"
 #include "whisper/shh_peer.h"
 #include "wire/rlp.h"
 
@@ -15,13 +16,21 @@ void shh_flush_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now no
 
 enum verdict { SETTLED, LATER, SEND };
 
+static bool wishes_topic(const struct shh_peer *p, const uint8_t topic[4])
+{
+    struct sotto_bloom sample;
+    sotto_bloom_topic(&sample, topic);
+    return sotto_bloom_match(&p->bloom, &sample);
+}
+
 static enum verdict judge(const struct sotto_shh *s, const struct shh_peer *p, const struct sotto_pool_entry *e, struct sotto_now now)
 {
     if (sotto_rules_too_late(e->expiry, sotto_shh_now_behind(s, now))) return SETTLED;
     if (e->rlp.size + LIST_HEAD_MAX > SOTTO_SHH_PACKET_MAX) return SETTLED;
-    if (e->rating < p->pow || (!p->everything && !sotto_bloom_match(&p->bloom, &e->bloom))) return SETTLED;      /* till it wishes anew */
+    if (e->rating < p->pow || (!p->everything && !wishes_topic(p, e->topic))) return SETTLED;      /* till it wishes anew */
     if (sotto_ids_has(&p->known, e->hash, e->index)) return SETTLED;
-    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->clock_off || !shh_first_hop(s, p)))) return LATER;
+    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->clock_off || !shh_first_hop(s, p)) && !SOTTO_PLANTED(OWN_TO_STRANGERS)))
+        return LATER;
     return SEND;
 }
 
@@ -54,6 +63,48 @@ static void collect(struct sotto_shh *s, struct shh_peer *p, struct news *n, str
 static int best_first(const void *a, const void *b)
 {
     return sotto_pool_compare(*(const struct sotto_pool_entry *const *)a, *(const struct sotto_pool_entry *const *)b);
+}
+
+/* More to bring than may be brought now: the links that brought it to us take turns, each with its newest first; peers that are gone
+ * share one turn. By rating alone, one link that is always full of envelopes with a little more work would keep those of all others
+ * waiting for good; oldest first, what it once poured in would stand before everything new. */
+#define GONE UINT64_MAX
+struct turn { const struct sotto_pool_entry *e; uint64_t source; size_t number; };
+
+static uint64_t source_of(const struct sotto_shh *s, const struct sotto_pool_entry *e)
+{
+    if (e->own) return 0;
+    for (unsigned i = 0; i < s->peer_count; i++)
+        if (s->peers[i]->name == e->source && !s->peers[i]->gone) return e->source;
+    return GONE;
+}
+
+static int by_source(const void *a, const void *b)
+{
+    const struct turn *x = a, *y = b;
+    if (x->source != y->source) return x->source < y->source ? -1 : 1;
+    return (x->e->seq < y->e->seq) - (x->e->seq > y->e->seq);
+}
+static int by_turn(const void *a, const void *b)
+{
+    const struct turn *x = a, *y = b;
+    if (x->number != y->number) return x->number < y->number ? -1 : 1;
+    return sotto_pool_compare(x->e, y->e);
+}
+
+static void take_turns(const struct sotto_shh *s, struct news *n)
+{
+    struct turn *turns = malloc(n->count * sizeof *turns);
+    if (!turns) return;
+    for (size_t i = 0; i < n->count; i++) turns[i] = (struct turn){ n->slots[i], source_of(s, n->slots[i]), 0 };
+    qsort(turns, n->count, sizeof *turns, by_source);
+    for (size_t i = 0, first = 0; i < n->count; i++) {
+        if (turns[i].source != turns[first].source) first = i;
+        turns[i].number = i - first;
+    }
+    qsort(turns, n->count, sizeof *turns, by_turn);
+    for (size_t i = 0; i < n->count; i++) n->slots[i] = turns[i].e;
+    free(turns);
 }
 
 /* Writes one packet of entries [from, to). */
@@ -92,6 +143,7 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     bool short_of_tokens = false;
     collect(s, p, &n, now);
     if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
+    if (n.count > sotto_bucket_tokens(&p->give, now.mono_us)) take_turns(s, &n);
     size_t at = 0;
     while (at < n.count && !p->gone && !short_of_tokens) {
         size_t to = at, size = 0;
@@ -101,6 +153,12 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
             size += n.slots[to++]->rlp.size;
         }
         if (to == at) break;
+        if (size / SOTTO_SHH_CATCH_UP_BYTES > to - at) {  /* what the other side does with such a packet: there are fewer of them than a burst */
+            sotto_bucket_refund(&p->give, (uint32_t)(to - at));
+            sotto_bucket_no_credit(&p->give);
+            bool paid = sotto_bucket_take(&p->give, (uint32_t)(to - at), now.mono_us);
+            SOTTO_ASSERT(paid);
+        }
         if (send_packet(s, p, &n, at, to, size, now) != SOTTO_OK) {
             sotto_bucket_refund(&p->give, (uint32_t)(to - at));
             break;

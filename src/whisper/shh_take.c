@@ -1,21 +1,36 @@
 /* What a peer brings: Messages packets, judged, paid for and pooled. */
+#include "base/plant.h"
 #include "whisper/shh_peer.h"
 #include "wire/rlp.h"
 
 #define PERMILLION 1000000u
 
-/* Reads every envelope of the packet before any of it counts (whisper-v6.md 4). items = what is inside the list. */
-static enum sotto_err read_packet(struct sotto_span *items, uint32_t *count, struct sotto_span payload)
+/* One envelope of a batch, with what judging it asks for. */
+struct arrival {
+    struct sotto_span rlp;
+    struct sotto_envelope e;
+    enum sotto_err times;                         /* of the rules that need no hash */
+    uint32_t late_s;
+    struct sotto_envelope_digest digest;          /* only if times is OK, as what follows */
+    bool same;                                    /* it was in the pool when the batch was hashed, under this index */
+    uint64_t index, sample;
+};
+/* The next envelopes of what is read; the first of them are decoded already. */
+struct batch { struct arrival at[SOTTO_ENVELOPE_BATCH]; uint32_t decoded; };
+
+/* Reads every envelope of the packet before any of it counts (whisper-v6.md 4). items = what is inside the list; the first batch of it
+ * is left decoded. */
+static enum sotto_err read_packet(struct sotto_span *items, uint32_t *count, struct batch *b, struct sotto_span payload)
 {
     struct sotto_rlp top = sotto_rlp(payload), list;
     SOTTO_TRY(sotto_rlp_list(&top, &list));       /* bytes after it are ignored */
     struct sotto_span all = sotto_rlp_rest(&list);
     uint32_t n = 0;
+    b->decoded = 0;
     while (sotto_rlp_more(&list)) {
-        struct sotto_span item;
-        struct sotto_envelope e;
-        SOTTO_TRY(sotto_rlp_raw(&list, &item));
-        SOTTO_TRY(sotto_envelope_decode(&e, item));
+        struct arrival beyond, *a = n < SOTTO_ENVELOPE_BATCH ? &b->at[b->decoded++] : &beyond;
+        SOTTO_TRY(sotto_rlp_raw(&list, &a->rlp));
+        SOTTO_TRY(sotto_envelope_decode(&a->e, a->rlp));
         n++;
     }
     *items = all;
@@ -52,28 +67,79 @@ static uint32_t remember_until(uint32_t expiry)
     return expiry > UINT32_MAX - SOTTO_POOL_REMEMBER_S ? UINT32_MAX : expiry + SOTTO_POOL_REMEMBER_S;
 }
 
-static void keep(struct sotto_shh *s, struct shh_peer *p, const struct sotto_envelope *e, struct sotto_span rlp, double rating)
+/* Decodes up to max more envelopes. */
+static void batch_decode(struct batch *b, struct sotto_rlp items, uint32_t max)
 {
-    uint8_t hash[32];
-    sotto_envelope_hash(hash, rlp);
-    sotto_ids_add(&p->known, hash, sotto_pool_index(s->config.pool, hash), remember_until(e->expiry));
+    for (b->decoded = 0; b->decoded < max && sotto_rlp_more(&items); b->decoded++) {
+        struct arrival *a = &b->at[b->decoded];
+        enum sotto_err err = sotto_rlp_raw(&items, &a->rlp);
+        if (err == SOTTO_OK) err = sotto_envelope_decode(&a->e, a->rlp);
+        SOTTO_ASSERT(err == SOTTO_OK);            /* the packet was read before */
+    }
+}
+
+/* Hashes the first count of a batch side by side. All of this depends on their bytes alone, so it may be done before any of them counts;
+ * those that are in the pool already need no hash. */
+static void batch_hash(struct batch *b, const struct sotto_pool *pool, const struct shh_peer *p, uint32_t count, const struct sotto_rules *rules)
+{
+    struct sotto_envelope_in in[SOTTO_ENVELOPE_BATCH];
+    size_t unknown = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct arrival *a = &b->at[i];
+        a->times = sotto_rules_before_work(&a->late_s, &a->e, rules);
+        if (a->times != SOTTO_OK) continue;
+        a->sample = sotto_pool_sample(pool, a->rlp);
+        sotto_pool_expect_same(pool, a->sample);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct arrival *a = &b->at[i];
+        if (a->times != SOTTO_OK) continue;
+        const struct sotto_pool_entry *same = sotto_pool_same(pool, a->rlp, a->sample);
+        a->same = same;
+        if (same) {
+            memcpy(a->digest.hash, same->hash, sizeof a->digest.hash);
+            a->digest.zeros = same->zeros;
+            a->index = same->index;
+        } else {
+            in[unknown++] = (struct sotto_envelope_in){ &a->e, a->rlp, &a->digest };
+        }
+    }
+    if (unknown) sotto_envelope_digests(in, unknown);
+    for (uint32_t i = 0; i < count; i++) {
+        struct arrival *a = &b->at[i];
+        if (a->times != SOTTO_OK) continue;
+        if (!a->same) a->index = sotto_pool_index(pool, a->digest.hash);
+        sotto_pool_expect_add(pool, a->index);
+        sotto_ids_expect(&p->known, a->index);
+    }
+}
+
+static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, double rating)
+{
+    struct sotto_pool_id id = { a->digest.hash, a->index };
+    if (!SOTTO_PLANTED(ECHO_TO_SENDER)) sotto_ids_add(&p->known, id.hash, id.index, remember_until(a->e.expiry));
     struct sotto_pool_source source = { p->inbound ? SOTTO_FROM_INBOUND : SOTTO_FROM_OUTBOUND, p->name };
-    enum sotto_err err = sotto_pool_add(s->config.pool, NULL, e, rlp, hash, rating, source);
-    if (err == SOTTO_OK) s->stats.accepted++;
-    else if (err == SOTTO_ERR_ENV_DUPLICATE) s->stats.duplicate++;
-    else s->stats.quota++;                        /* its share is used up, or the pool is full of better ones, or memory is out */
+    const struct sotto_pool_entry *entry;
+    enum sotto_err err = sotto_pool_add(s->config.pool, &entry, &a->e, a->rlp, id, rating, source);
+    if (err == SOTTO_OK) {
+        sotto_pool_show(s->config.pool, entry, a->sample, a->digest.zeros);
+        s->stats.accepted++;
+    } else if (err == SOTTO_ERR_ENV_DUPLICATE) {
+        s->stats.duplicate++;
+    } else {
+        s->stats.quota++;                         /* its share is used up, or the pool is full of better ones, or memory is out */
+    }
 }
 
 /* One envelope. Returns false when the peer is to be cut off for it. */
-static bool take_one(struct sotto_shh *s, struct shh_peer *p, struct sotto_span rlp, const struct sotto_rules *rules, struct sotto_now now)
+static bool take_one(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, const struct sotto_rules *rules, struct sotto_now now)
 {
-    struct sotto_envelope e;
     double rating;
-    if (sotto_envelope_decode(&e, rlp) != SOTTO_OK) return false;
-    if (!p->inbound) sotto_clock_count(&p->clock, sotto_envelope_sent(&e), e.expiry, shh_now_s(now), now.mono_us);
-    enum sotto_err err = sotto_rules_judge(&rating, &e, rules);
+    if (!p->inbound) sotto_clock_count(&p->clock, sotto_envelope_sent(&a->e), a->e.expiry, shh_now_s(now), now.mono_us);
+    enum sotto_err err = a->times;
+    if (err == SOTTO_OK) err = sotto_rules_work(&rating, &a->e, a->digest.zeros, a->late_s, rules);
     if (err == SOTTO_OK) {
-        keep(s, p, &e, rlp, rating);
+        keep(s, p, a, rating);
         return true;
     }
     if (err == SOTTO_ERR_ENV_FUTURE || err == SOTTO_ERR_ENV_OLD) {
@@ -92,17 +158,35 @@ static bool take_one(struct sotto_shh *s, struct shh_peer *p, struct sotto_span 
     return false;
 }
 
-/* Takes envelopes from the front while there are tokens; items is what is left. Returns false for a breach in one of them. */
-static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp *items, uint32_t *count, struct sotto_now now)
+static struct sotto_span after(struct sotto_rlp items, struct sotto_span item)
+{
+    const uint8_t *at = item.data + item.size;
+    return sotto_span(at, (size_t)(items.end - at));
+}
+
+/* Takes envelopes from the front while there are tokens; items is what is left. Returns false for a breach in one of them. They are
+ * hashed in batches and judged one by one, in order. */
+static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp *items, uint32_t *count, struct batch *b, struct sotto_now now)
 {
     struct sotto_rules rules = rules_of(s, now);
     uint64_t seq = sotto_pool_seq(s->config.pool);
     bool good = true;
-    while (sotto_rlp_more(items) && !p->gone && sotto_bucket_take(&p->take, 1, now.mono_us)) {
-        struct sotto_span item;
-        if (sotto_rlp_raw(items, &item) != SOTTO_OK) return false;    /* not possible: the packet was read before */
-        good = take_one(s, p, item, &rules, now) && good;
-        --*count;
+    for (;;) {
+        uint64_t tokens = sotto_bucket_tokens(&p->take, now.mono_us);
+        uint32_t max = tokens < s->config.batch ? (uint32_t)tokens : s->config.batch;
+        if (b->decoded == 0) batch_decode(b, *items, max);
+        uint32_t n = b->decoded < max ? b->decoded : max;
+        if (n == 0) break;
+        batch_hash(b, s->config.pool, p, n, &rules);
+        for (uint32_t i = 0; i < n && !p->gone; i++) {
+            bool paid = sotto_bucket_take(&p->take, 1, now.mono_us);
+            SOTTO_ASSERT(paid);
+            good = take_one(s, p, &b->at[i], &rules, now) && good;
+            *items = sotto_rlp(after(*items, b->at[i].rlp));
+            --*count;
+        }
+        b->decoded = 0;                           /* what is left of them is read again when it is paid */
+        if (p->gone) break;
     }
     if (sotto_pool_seq(s->config.pool) != seq) sotto_shh_news(s, now);
     return good;
@@ -150,13 +234,15 @@ void shh_take_messages(struct sotto_shh *s, struct shh_peer *p, struct sotto_spa
 {
     struct sotto_span items;
     uint32_t count;
-    if (read_packet(&items, &count, payload) != SOTTO_OK) {
+    struct batch b;
+    if (read_packet(&items, &count, &b, payload) != SOTTO_OK) {
         s->stats.malformed++;
         shh_breach(s, p, SCORE_FORM, "shh-messages", now);
         return;
     }
     struct sotto_rlp left = sotto_rlp(items);
-    if (p->waiting_count == 0 && !take_paid(s, p, &left, &count, now)) {
+    if (items.size / SOTTO_SHH_CATCH_UP_BYTES > count) sotto_bucket_no_credit(&p->take);
+    if (p->waiting_count == 0 && !take_paid(s, p, &left, &count, &b, now)) {
         shh_breach(s, p, SCORE_ENVELOPE, "shh-envelope", now);
         return;
     }
@@ -168,7 +254,9 @@ void shh_take_waiting(struct sotto_shh *s, struct shh_peer *p, struct sotto_now 
     struct sotto_rlp left = sotto_rlp(sotto_buf_span(&p->waiting));
     size_t before = p->waiting.size;
     uint32_t count = p->waiting_count;
-    bool good = take_paid(s, p, &left, &count, now);
+    struct batch b;
+    b.decoded = 0;
+    bool good = take_paid(s, p, &left, &count, &b, now);
     size_t taken = before - sotto_rlp_rest(&left).size;
     bool over = sotto_rlp_more(&left) && now.mono_us >= p->waiting_until_us;
     if (!sotto_rlp_more(&left) || over || !good) {

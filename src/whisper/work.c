@@ -1,7 +1,8 @@
 #include "whisper/envelope.h"
 
-#define RATE 136u                                 /* bytes of a block of Keccak-256 */
-#define WORDS (RATE / 8)
+#define RATE SOTTO_KECCAK_RATE
+#define WORDS (RATE / 8)                          /* of a state that take bytes in */
+#define TOP(byte) ((uint64_t)(byte) << 56)
 
 static void mix(struct sha3_state *s, const uint8_t block[RATE])
 {
@@ -28,6 +29,9 @@ void sotto_work_init(struct sotto_work *w, struct sotto_span prefix, uint64_t fi
     w->at = left;
     w->bits = bits;
     w->next = first;
+    w->kernel = sotto_keccak_in_use();
+    for (unsigned i = 0; i < SOTTO_KECCAK_WORDS; i++)
+        for (unsigned l = 0; l < w->kernel->lanes; l++) w->lanes[i * w->kernel->lanes + l] = w->state.a[i];
 }
 
 /* Leading zero bits of the hash that the state stands for. Bytes leave the state little-endian, so the first byte of the hash is
@@ -43,35 +47,78 @@ static bool fits(const struct sha3_state *s, unsigned bits)
     return true;
 }
 
-/* Mixes the 8 bytes of the nonce in from byte `at`; what does not fit into the block begins the next one. */
+/* The nonce's 8 bytes as they go into the block from byte `at`: into the word there, and what does not fit into the one behind. */
+struct mixed { uint64_t here, behind; };
+static struct mixed mixed(const struct sotto_work *w, uint64_t nonce)
+{
+    uint64_t le = __builtin_bswap64(nonce);       /* the big-endian bytes, read as a little-endian word */
+    unsigned shift = (unsigned)(w->at % 8) * 8;
+    return (struct mixed){ le << shift, shift ? le >> (64 - shift) : 0 };
+}
+static bool one_block(const struct sotto_work *w) { return w->at + 8 < RATE; }
+/* Where the nonce meets the block's end: the last block begins with what is left of it, then the padding. */
+static uint64_t last_block_word(const struct sotto_work *w, uint64_t behind) { return behind ^ UINT64_C(1) << (8 * (w->at + 8 - RATE)); }
+
+/* By the library alone: what a hit of the kernel is checked with. */
 static bool try_one(const struct sotto_work *w, uint64_t nonce)
 {
     struct sha3_state s = w->state;
-    uint64_t le = __builtin_bswap64(nonce);       /* the big-endian bytes, read as a little-endian word */
+    struct mixed m = mixed(w, nonce);
     size_t word = w->at / 8;
-    unsigned shift = (unsigned)(w->at % 8) * 8;
-    s.a[word] ^= le << shift;
-    uint64_t rest = shift ? le >> (64 - shift) : 0;
-    if (w->at + 8 < RATE) {
-        if (shift) s.a[word + 1] ^= rest;
+    s.a[word] ^= m.here;
+    if (one_block(w)) {
+        s.a[word + 1] ^= m.behind;
     } else {
         sha3_permute(&s);
-        size_t over = w->at + 8 - RATE;           /* bytes of the nonce in the last block, 0..7 */
-        s.a[0] ^= rest ^ (uint64_t)0x01 << (8 * over);
-        s.a[WORDS - 1] ^= (uint64_t)0x80 << 56;
+        s.a[0] ^= last_block_word(w, m.behind);
+        s.a[WORDS - 1] ^= TOP(0x80);
     }
     sha3_permute(&s);
     return fits(&s, w->bits);
 }
 
+/* The first word of the hash for each of the next nonces, one a lane. */
+static void try_lanes(struct sotto_work *w, uint64_t first_words[SOTTO_KECCAK_LANES_MAX])
+{
+    unsigned lanes = w->kernel->lanes;
+    size_t word = w->at / 8;
+    uint64_t *here = w->lanes + word * lanes;
+    struct mixed m[SOTTO_KECCAK_LANES_MAX];
+    for (unsigned l = 0; l < lanes; l++) {
+        m[l] = mixed(w, w->next + l);
+        here[l] = w->state.a[word] ^ m[l].here;
+    }
+    if (one_block(w)) {
+        for (unsigned l = 0; l < lanes; l++) here[lanes + l] = w->state.a[word + 1] ^ m[l].behind;
+        w->kernel->first_words(first_words, w->lanes);
+        return;
+    }
+    _Alignas(64) uint64_t last[SOTTO_KECCAK_WORDS * SOTTO_KECCAK_LANES_MAX];
+    memcpy(last, w->lanes, sizeof *last * SOTTO_KECCAK_WORDS * lanes);
+    w->kernel->permute(last);
+    for (unsigned l = 0; l < lanes; l++) {
+        last[l] ^= last_block_word(w, m[l].behind);
+        last[(WORDS - 1) * lanes + l] ^= TOP(0x80);
+    }
+    w->kernel->first_words(first_words, last);
+}
+
 enum sotto_err sotto_work_step(struct sotto_work *w, uint64_t *nonce, uint32_t tries)
 {
-    for (uint32_t i = 0; i < tries; i++) {
-        uint64_t at = w->next++;
-        if (try_one(w, at)) {
-            *nonce = at;
+    unsigned lanes = w->kernel->lanes, early = w->bits < 64 ? w->bits : 64;       /* bits that the first word decides */
+    uint64_t most = early == 0 ? UINT64_MAX : early == 64 ? 0 : UINT64_MAX >> early;
+    while (tries) {
+        uint64_t first_words[SOTTO_KECCAK_LANES_MAX];
+        uint32_t count = tries < lanes ? tries : lanes;
+        try_lanes(w, first_words);
+        for (uint32_t l = 0; l < count; l++) {
+            if (__builtin_bswap64(first_words[l]) > most || !try_one(w, w->next + l)) continue;
+            *nonce = w->next + l;
+            w->next += l + 1;
             return SOTTO_OK;
         }
+        w->next += count;
+        tries -= count;
     }
     return SOTTO_ERR_AGAIN;
 }

@@ -1,5 +1,7 @@
 #include "wire/rlp.h"
 
+#include "base/plant.h"
+
 /* First bytes, devp2p.md 2: 00..7f itself, 80..b7 short string, b8..bf long string, c0..f7 short list, f8..ff long list. */
 #define STRING_BASE 0x80u
 #define LIST_BASE 0xc0u
@@ -27,7 +29,7 @@ static enum sotto_err read_item(const struct sotto_rlp *r, struct item *out)
         if (left < width || p[0] == 0) return SOTTO_ERR_RLP;               /* cut, or a leading zero */
         size = 0;
         for (size_t i = 0; i < width; i++) size = size << 8 | p[i];
-        if (size <= SHORT_MAX) return SOTTO_ERR_RLP;                       /* the short form fits */
+        if (size <= SHORT_MAX && !SOTTO_PLANTED(RLP_NOT_CANONICAL)) return SOTTO_ERR_RLP;                       /* the short form fits */
         p += width;
         left -= width;
     }

@@ -1,12 +1,14 @@
 #include "wire/snappy.h"
 
+#include "base/plant.h"
+
 #include <snappy-c.h>
 
 enum sotto_err sotto_snappy_size(size_t *out, struct sotto_span block, size_t max)
 {
     size_t size;
     if (block.size == 0 || snappy_uncompressed_length((const char *)block.data, block.size, &size) != SNAPPY_OK) return SOTTO_ERR_SNAPPY;
-    if (size > max) return SOTTO_ERR_FRAME_SIZE;
+    if (size > max && !SOTTO_PLANTED(SNAPPY_BOMB)) return SOTTO_ERR_FRAME_SIZE;
     *out = size;
     return SOTTO_OK;
 }

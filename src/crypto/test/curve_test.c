@@ -343,12 +343,36 @@ static void id_text_forms(void **state)
     }
 }
 
+/* The quick question against the library's own answer: random x, the edges of the field. */
+static void x_coordinates(void **state)
+{
+    (void)state;
+    struct sotto_point p;
+    uint8_t x[32];
+    unsigned good = 0;
+    for (unsigned i = 0; i < 4000; i++) {
+        sotto_rng_fill(rng(), x, sizeof x);
+        if (i < 600) {                                /* 0 .. 255 and p - 1000 .. p + 800: around both ends */
+            memset(x, i < 256 ? 0 : 0xff, sizeof x);
+            uint32_t low = i < 256 ? i : 0xfffffc2fu - 1000u + 6 * (i - 256);
+            sotto_put_be32(x + 28, low);
+            if (i >= 256) x[27] = 0xfe;
+        } else if (i == 600) {
+            memset(x, 0xff, sizeof x);
+        }
+        bool is = sotto_point_from_x(&p, x) == SOTTO_OK;
+        assert_int_equal(sotto_x_good(x), is);
+        good += is;
+    }
+    assert_true(good > 1500 && good < 2300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(product_of_keys), cmocka_unit_test(scalar_edges), cmocka_unit_test(reduce_subtracts_once),
         cmocka_unit_test(random_scalar_redraws), cmocka_unit_test(points_are_checked), cmocka_unit_test(signatures),
-        cmocka_unit_test(malformed_signatures), cmocka_unit_test(schnorr), cmocka_unit_test(id_text_forms),
+        cmocka_unit_test(malformed_signatures), cmocka_unit_test(schnorr), cmocka_unit_test(id_text_forms), cmocka_unit_test(x_coordinates),
     };
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     sotto_rng_from_seed(&random_stream, test_seed(), "curve test");

@@ -155,10 +155,21 @@ static void work_bits_are_the_fewest_that_reach(void **state)
     }
 }
 
-/* Where the nonce meets the end of a block there are one or two permutations: every position is tried. */
-static void search_finds_what_the_library_confirms(void **state)
+/* Runs fn with each kernel that this processor has. */
+static void with_each_kernel(void (*fn)(void))
 {
-    (void)state;
+    const struct sotto_keccak_kernel *kernels[SOTTO_KECCAK_KERNELS_MAX];
+    unsigned count = sotto_keccak_kernels(kernels);
+    for (unsigned i = 0; i < count; i++) {
+        sotto_keccak_use(kernels[i]);
+        fn();
+    }
+    sotto_keccak_use(kernels[0]);
+}
+
+/* Where the nonce meets the end of a block there are one or two permutations: every position is tried. */
+static void search_and_confirm(void)
+{
     uint8_t prefix[3 * 136];
     for (size_t size = 0; size < sizeof prefix; size++) {
         sotto_rng_fill(&rng.rng, prefix, size);
@@ -169,10 +180,14 @@ static void search_finds_what_the_library_confirms(void **state)
         for (uint64_t n = first; n != nonce; n++) assert_true(sotto_work_zeros(span, n) < 6);       /* and it is the first */
     }
 }
-
-static void search_in_steps_and_cancelled(void **state)
+static void search_finds_what_the_library_confirms(void **state)
 {
     (void)state;
+    with_each_kernel(search_and_confirm);
+}
+
+static void search_in_steps(void)
+{
     static const uint8_t prefix[100] = { 1 };
     struct sotto_span span = SOTTO_SPAN(prefix);
     uint64_t whole, stepped = 0;
@@ -191,6 +206,37 @@ static void search_in_steps_and_cancelled(void **state)
     assert_int_equal(sotto_work_step(&w, &none, 100), SOTTO_ERR_AGAIN);
     assert_int_equal(sotto_work_search(&none, span, 41, 0, NULL), SOTTO_OK);
     assert_int_equal(none, 41);
+}
+static void search_in_steps_and_cancelled(void **state)
+{
+    (void)state;
+    with_each_kernel(search_in_steps);
+}
+
+/* A kernel that promises too much: what it calls a hit is asked of the library and is none, so the search goes on to the true one. */
+static const struct sotto_keccak_kernel *real;
+static void every_word_is_zero(uint64_t *out, const uint64_t *state)
+{
+    real->first_words(out, state);
+    for (unsigned l = 0; l < real->lanes; l++) out[l] = 0;
+}
+static void false_hits(void)
+{
+    static const uint8_t prefix[100] = { 2 };
+    uint64_t honest, checked;
+    assert_int_equal(sotto_work_search(&honest, SOTTO_SPAN(prefix), 7, 10, NULL), SOTTO_OK);
+    real = sotto_keccak_in_use();
+    struct sotto_keccak_kernel liar = *real;
+    liar.first_words = every_word_is_zero;
+    sotto_keccak_use(&liar);
+    assert_int_equal(sotto_work_search(&checked, SOTTO_SPAN(prefix), 7, 10, NULL), SOTTO_OK);
+    sotto_keccak_use(real);
+    assert_int_equal(checked, honest);
+}
+static void hits_are_checked_by_the_library(void **state)
+{
+    (void)state;
+    with_each_kernel(false_hits);
 }
 
 static void bloom_sets(void **state)
@@ -231,6 +277,7 @@ int main(void)
         cmocka_unit_test(work_bits_are_the_fewest_that_reach),
         cmocka_unit_test(search_finds_what_the_library_confirms),
         cmocka_unit_test(search_in_steps_and_cancelled),
+        cmocka_unit_test(hits_are_checked_by_the_library),
         cmocka_unit_test(bloom_sets),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -46,7 +46,7 @@ static enum sotto_err put(struct sotto_pool *p, const uint8_t hash[32], double r
     sotto_put_be32(e.topic, topic);
     assert_int_equal(sotto_envelope_encode(&b, &e), SOTTO_OK);
     assert_int_equal(sotto_envelope_decode(&in, sotto_buf_span(&b)), SOTTO_OK);
-    enum sotto_err err = sotto_pool_add(p, NULL, &in, sotto_buf_span(&b), hash, rating, source);
+    enum sotto_err err = sotto_pool_add(p, NULL, &in, sotto_buf_span(&b), sotto_pool_id(p, hash), rating, source);
     sotto_buf_free(&b);
     return err;
 }
@@ -334,7 +334,7 @@ static void ids_against_a_plain_list(void **state)
     static int order[ALL];                        /* arrival number, 0 = not in */
     uint8_t key[16];
     sotto_rng_fill(&rng.rng, key, 16);
-    struct sotto_ids s = sotto_ids_make(MAX, key);
+    struct sotto_ids s = sotto_ids_make(MAX);
     memset(order, 0, sizeof order);
     for (unsigned i = 0; i < ALL; i++) random_hash(hashes[i]);
     int arrival = 0, count = 0;
@@ -391,6 +391,21 @@ static void buckets(void **state)
                                      { 20000000, 33, false, 32000000 }, { 20000000, 32, true, 0 } };
     run_bucket(60, 600, a, sizeof a / sizeof a[0]);
     run_bucket(2, 32, b, sizeof b / sizeof b[0]);
+    /* a credit above the burst: used up first, never filled again */
+    struct sotto_bucket credit = sotto_bucket_make(20, 400, 0);
+    sotto_bucket_credit(&credit, 100);                                /* less than there is: nothing */
+    assert_int_equal(sotto_bucket_tokens(&credit, 0), 400);
+    sotto_bucket_credit(&credit, 1000);
+    assert_int_equal(sotto_bucket_tokens(&credit, UINT64_C(1) << 40), 1000);
+    assert_true(sotto_bucket_take(&credit, 500, UINT64_C(1) << 40));
+    sotto_bucket_refund(&credit, 100);
+    assert_int_equal(sotto_bucket_tokens(&credit, UINT64_C(1) << 40), 600);
+    assert_true(sotto_bucket_take(&credit, 600, UINT64_C(1) << 40));
+    assert_int_equal(sotto_bucket_tokens(&credit, UINT64_C(1) << 41), 400);
+    sotto_bucket_credit(&credit, 1000);
+    sotto_bucket_no_credit(&credit);
+    assert_int_equal(sotto_bucket_tokens(&credit, UINT64_C(1) << 41), 400);
+
     struct sotto_bucket c = sotto_bucket_make(20, 400, 5);
     assert_true(sotto_bucket_take(&c, 400, 5));
     assert_int_equal(sotto_bucket_wait_us(&c, 3, 5), 150000);

@@ -664,7 +664,7 @@ static void own_envelopes_go_to_an_outbound_peer_first(void **state)
     assert_int_equal(sotto_envelope_decode(&in, sotto_buf_span(&b)), SOTTO_OK);
     sotto_envelope_hash(hash, sotto_buf_span(&b));
     struct sotto_pool_source self = { SOTTO_FROM_SELF, 0 };
-    assert_int_equal(sotto_pool_add(f.pool, NULL, &in, sotto_buf_span(&b), hash, 1, self), SOTTO_OK);
+    assert_int_equal(sotto_pool_add(f.pool, NULL, &in, sotto_buf_span(&b), sotto_pool_id(f.pool, hash), 1, self), SOTTO_OK);
     sotto_buf_free(&b);
     sotto_shh_enter(f.shh, &f.out);
     sotto_shh_news(f.shh, f.now);

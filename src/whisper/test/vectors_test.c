@@ -137,7 +137,7 @@ static bool takes(struct fake *f, uint32_t peer, double rating, const struct sot
         fake_seal(&b, &env);
         struct sotto_pool_source from = { SOTTO_FROM_INBOUND, 9 };
         good = sotto_envelope_decode(&e, sotto_buf_span(&b)) == SOTTO_OK &&
-               sotto_pool_add(f->pool, NULL, &e, sotto_buf_span(&b), hash, i ? rating : rating - 1e-9, from) == SOTTO_OK;
+               sotto_pool_add(f->pool, NULL, &e, sotto_buf_span(&b), sotto_pool_id(f->pool, hash), i ? rating : rating - 1e-9, from) == SOTTO_OK;
         sotto_buf_free(&b);
         fake_forget(f);
         sotto_shh_enter(f->shh, &f->out);
