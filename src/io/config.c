@@ -3,7 +3,6 @@
 #include "io/file.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -265,32 +264,23 @@ static void read_file(struct load *l, enum sotto_config_source source, const cha
     sotto_buf_free(&text);
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+struct conf_dir { struct load *load; const char *path; unsigned count; };
+
+static void conf_one(void *ctx, const char *name, bool folder)
+{
+    struct conf_dir *d = ctx;
+    size_t size = strlen(name);
+    char file[SOTTO_PATH_MAX];
+    (void)folder;                           /* one that is called so is complained of as a file that cannot be read */
+    if (name[0] == '.' || size < 6 || strcmp(name + size - 5, ".conf") != 0) return;
+    if (++d->count == CONF_D_MAX + 1) complain(d->load->problems, d->path, 0, sotto_span(NULL, 0), NULL, "holds more than 64 files");
+    if (d->count <= CONF_D_MAX && sotto_path_join(file, d->path, name) == SOTTO_OK) read_file(d->load, SOTTO_SOURCE_SYSTEM_DIR, file, false);
+}
 
 static void read_dir(struct load *l, const char *path)
 {
-    char *names[CONF_D_MAX];
-    unsigned count = 0;
-    DIR *dir = opendir(path);
-    if (!dir) return;                       /* not there, or not for us: as if empty */
-    for (struct dirent *e; (e = readdir(dir));) {
-        size_t size = strlen(e->d_name);
-        if (e->d_name[0] == '.' || size < 6 || strcmp(e->d_name + size - 5, ".conf") != 0) continue;
-        if (count == CONF_D_MAX) {
-            complain(l->problems, path, 0, sotto_span(NULL, 0), NULL, "holds more than 64 files");
-            break;
-        }
-        names[count] = strdup(e->d_name);
-        if (names[count]) count++;
-        else l->err = SOTTO_ERR_NOMEM;
-    }
-    closedir(dir);
-    qsort(names, count, sizeof *names, by_name);
-    for (unsigned i = 0; i < count; i++) {
-        char file[SOTTO_PATH_MAX];
-        if (sotto_path_join(file, path, names[i]) == SOTTO_OK) read_file(l, SOTTO_SOURCE_SYSTEM_DIR, file, false);
-        free(names[i]);
-    }
+    struct conf_dir d = { .load = l, .path = path };
+    if (sotto_dir_list(path, conf_one, &d) == SOTTO_ERR_NOMEM) l->err = SOTTO_ERR_NOMEM;      /* not there, or not for us: as if empty */
 }
 
 /* ---- environment: SOTTO_NETWORK_PORT ---- */

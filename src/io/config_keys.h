@@ -34,7 +34,8 @@
     X(LIMITS_DOOR_CONNS, "limits.door_conns", COUNT, "64", 4, 4096, RESTART, "experience.md 2.5", "clients on the unix socket at once") \
     X(LIMITS_INBOUND, "limits.inbound", COUNT, "36", 0, 1024, RESTART, "network.md 1", "peers that dialled us")              \
     X(LIMITS_OUTBOUND, "limits.outbound", COUNT, "8", 1, 256, RESTART, "network.md 1", "peers that we dialled")              \
-    X(LIMITS_STATIC, "limits.static", COUNT, "6", 0, 256, RESTART, "network.md 1", "static peers")
+    X(LIMITS_STATIC, "limits.static", COUNT, "6", 0, 256, RESTART, "network.md 1", "static peers") \
+    X(LIMITS_TABLES, "limits.tables", COUNT, "0", 0, 64, RESTART, "messaging.md 4.11", "busy contacts with tables for quicker keys, 208 KiB each, half of it locked; 0: none")
 
 enum sotto_config_key_id {
 #define SOTTO_CONFIG_ENUM(id, name, type, def, min, max, flags, row, text) SOTTO_KEY_##id,

@@ -118,7 +118,7 @@ static enum sotto_err convert_text(char **out, char why[SOTTO_WHY_MAX], const st
     }
     for (size_t i = 0; i < text.size; i++)
         if (text.data[i] < 0x20 || text.data[i] == 0x7f) return refuse(why, "must not hold control characters");
-    char *copy = strndup((const char *)text.data, text.size);
+    char *copy = text.size ? strndup((const char *)text.data, text.size) : strdup("");
     if (!copy) return SOTTO_ERR_NOMEM;
     if (!item_fits(key, copy)) {
         free(copy);

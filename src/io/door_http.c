@@ -111,8 +111,10 @@ static int on_request(struct sotto_door_conn *c, struct lws *wsi, const char *pa
 
 static int on_body(struct sotto_door_conn *c, struct sotto_span part)
 {
-    if (c->reply || c->complete) return 0;  /* refused already: read and forgotten until the refusal has left */
-    return sotto_buf_add_span(&c->body, part) == SOTTO_OK ? 0 : -1;
+    enum sotto_err err = SOTTO_OK;
+    if (!c->reply && !c->complete) err = sotto_buf_add_span(&c->body, part);     /* else refused: read and forgotten until the refusal has left */
+    if (part.size) explicit_bzero((void *)(uintptr_t)part.data, part.size);       /* in lws' own buffer, which nobody else reads any more */
+    return err == SOTTO_OK ? 0 : -1;
 }
 
 static int on_body_complete(struct sotto_door_conn *c)

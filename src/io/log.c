@@ -26,19 +26,6 @@ struct io_log {
 
 struct line { char text[LINE_MAX_BYTES]; size_t size; };
 
-static const char *const level_names[] = { "error", "warn", "info", "debug" };
-
-const char *sotto_level_name(enum sotto_level level) { return level_names[level]; }
-
-enum sotto_err sotto_level_parse(enum sotto_level *out, const char *text)
-{
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(text, level_names[i]) == 0) {
-            *out = (enum sotto_level)i;
-            return SOTTO_OK;
-        }
-    return SOTTO_ERR_FORMAT;
-}
 
 /* ---- making a line: what does not fit is left out, the end always fits ---- */
 
@@ -124,7 +111,7 @@ static void compose(struct line *l, bool json, enum sotto_level level, const cha
     uint64_t ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
     l->size = 0;
     if (json) {
-        snprintf(head, sizeof head, "{\"ms\":%llu,\"level\":\"%s\",\"area\":\"", (unsigned long long)ms, level_names[level]);
+        snprintf(head, sizeof head, "{\"ms\":%llu,\"level\":\"%s\",\"area\":\"", (unsigned long long)ms, sotto_level_name(level));
         puts_to(l, head);
         put_escaped(l, area, strlen(area), true);
         puts_to(l, "\",\"event\":\"");
@@ -136,7 +123,7 @@ static void compose(struct line *l, bool json, enum sotto_level level, const cha
         time_t s = (time_t)(ms / 1000);
         struct tm tm;
         localtime_r(&s, &tm);
-        snprintf(head, sizeof head, "%02d:%02d:%02d.%03u %-5s ", tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(ms % 1000), level_names[level]);
+        snprintf(head, sizeof head, "%02d:%02d:%02d.%03u %-5s ", tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(ms % 1000), sotto_level_name(level));
         puts_to(l, head);
         put_escaped(l, area, strlen(area), false);
         puts_to(l, " ");

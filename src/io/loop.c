@@ -12,6 +12,7 @@ struct posted { sotto_call_fn *fn; void *arg; struct posted *next; };
 struct sotto_loop {
     uv_loop_t uv;
     uv_async_t async;
+    uv_prepare_t before_wait;
     uv_mutex_t lock;
     struct posted *first, **last;             /* under lock */
     uv_signal_t signals[3];
@@ -53,6 +54,13 @@ static void run_posted(uv_async_t *async)
     }
 }
 
+/* Whatever the callbacks of this turn left on the stack is gone before the loop waits: it may wait for hours. */
+static void before_wait(uv_prepare_t *prepare)
+{
+    (void)prepare;
+    sotto_stack_wipe();
+}
+
 enum sotto_err sotto_loop_new(struct sotto_loop **out)
 {
     struct sotto_loop *loop = calloc(1, sizeof *loop);
@@ -75,6 +83,9 @@ enum sotto_err sotto_loop_new(struct sotto_loop **out)
     }
     loop->async.data = loop;
     uv_unref((uv_handle_t *)&loop->async);
+    uv_prepare_init(&loop->uv, &loop->before_wait);
+    uv_prepare_start(&loop->before_wait, before_wait);
+    uv_unref((uv_handle_t *)&loop->before_wait);
     signal(SIGPIPE, SIG_IGN);                 /* a peer that closed shows as EPIPE, never as the end of the process */
     *out = loop;
     return SOTTO_OK;
@@ -88,6 +99,7 @@ void sotto_loop_free(struct sotto_loop *loop)
 {
     if (!loop) return;
     uv_close((uv_handle_t *)&loop->async, NULL);
+    uv_close((uv_handle_t *)&loop->before_wait, NULL);
     if (loop->has_signals)
         for (unsigned i = 0; i < 3; i++) uv_close((uv_handle_t *)&loop->signals[i], NULL);
     while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) { }    /* an earlier uv_stop ends one run; closing handles want another */

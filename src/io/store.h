@@ -7,7 +7,8 @@
  * Outside begin..commit every call is its own durable transaction. After an error inside begin..commit the transaction is still
  * open: roll back. Spans given to callbacks are borrowed for the call; a callback may read from the store, not write.
  *
- * Errors of every call: ERR_DISK_FULL (nothing was lost: writing stopped before), ERR_DAMAGED, ERR_IO, ERR_NOMEM; ERR_RANGE for
+ * Errors of every call: ERR_DISK_FULL (nothing was lost: writing stopped before), ERR_DAMAGED (also for a place that the disk cannot
+ * read: SQLite makes no difference), ERR_IO, ERR_NOMEM; ERR_RANGE for
  * a number above 2^63 - 1 or a value above SOTTO_STORE_VALUE_MAX. Threads: one. */
 #ifndef SOTTO_IO_STORE_H
 #define SOTTO_IO_STORE_H
@@ -39,6 +40,10 @@ void sotto_store_rollback(struct sotto_store *s);                               
 bool sotto_store_begun(const struct sotto_store *s);
 /* Copies the WAL into the database and cuts it to nothing, so that wiped rows leave no copy there (vault lock, wipe). */
 SOTTO_MUST_USE enum sotto_err sotto_store_wal_truncate(struct sotto_store *s);
+/* The same after writing every page anew. secure_delete zeroes a row where it lies, but a page that was split or joined may keep an old copy
+ * between its rows; here such copies end. Above SOTTO_STORE_COMPACT_MAX bytes only the WAL is cut. On failure nothing is lost. */
+#define SOTTO_STORE_COMPACT_MAX (64u << 20)      /* rewritten in memory and on the loop: some 0.3 s */
+SOTTO_MUST_USE enum sotto_err sotto_store_compact(struct sotto_store *s);
 /* Every page and index; up to seconds on a large database. ERR_DAMAGED, text = the first finding (may be NULL). */
 SOTTO_MUST_USE enum sotto_err sotto_store_verify(struct sotto_store *s, char text[200]);
 /* May be called by a test or for a quota: the database never grows past so many bytes; 0 = no bound. */

@@ -46,6 +46,7 @@ void sotto_io_net_unlisten(struct sotto_io_net *net);                    /* take
 /* Closes everything at once. NULL is fine. */
 void sotto_io_net_free(struct sotto_io_net *net);
 
+struct sotto_addr sotto_io_addr_v6(const uint8_t ip[16], uint16_t port);          /* a v4-mapped one becomes 4 */
 /* A literal address, "0.0.0.0", "::", "127.0.0.1", "[::1]"; a v4-mapped one becomes 4. port is kept apart. ERR_FORMAT. */
 SOTTO_MUST_USE enum sotto_err sotto_io_addr(struct sotto_addr *out, const char *text, uint16_t port);
 

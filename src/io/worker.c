@@ -72,6 +72,7 @@ static void lane_main(void *arg)
         job->state = RUNNING;
         uv_mutex_unlock(&w->lock);
         job->run(job->arg, &job->cancel);
+        sotto_stack_wipe();                 /* keys are made in jobs */
         uv_mutex_lock(&w->lock);
         lane->running = NULL;
         finish(w, job);
