@@ -46,6 +46,10 @@ bool sotto_cell_x_good(const uint8_t x[32]);
 SOTTO_MUST_USE enum sotto_err sotto_cell_seal(uint8_t out[SOTTO_CELL_BYTES], const struct sotto_tag *tag, const uint8_t x[32], const struct sotto_secret *hs,
                                               const struct sotto_body_key *key, const uint8_t header[SOTTO_HEADER_BYTES],
                                               const uint8_t body[SOTTO_BODY_BYTES]);
+/* The same with both keys made before. A pair of keys seals one cell only: wipe them whatever this returns. */
+SOTTO_MUST_USE enum sotto_err sotto_cell_seal_kn(uint8_t out[SOTTO_CELL_BYTES], const struct sotto_tag *tag, const uint8_t x[32],
+                                                 const struct sotto_kn *header_kn, const struct sotto_kn *body_kn,
+                                                 const uint8_t header[SOTTO_HEADER_BYTES], const uint8_t body[SOTTO_BODY_BYTES]);
 /* ERR_AEAD; out is then zeroed. */
 SOTTO_MUST_USE enum sotto_err sotto_cell_open_header(uint8_t header[SOTTO_HEADER_BYTES], const uint8_t sealed[SOTTO_CELL_BYTES], const struct sotto_secret *hs);
 SOTTO_MUST_USE enum sotto_err sotto_cell_open_body(uint8_t body[SOTTO_BODY_BYTES], const uint8_t sealed[SOTTO_CELL_BYTES], const struct sotto_body_key *key);

@@ -1,4 +1,5 @@
 /* M1 and M2 over time: asking, answering, resending, replays, crossing requests (messaging.md 3.4, 3.5, 4.9). */
+#include "base/plant.h"
 #include "conversation/messenger_impl.h"
 
 #include <stdlib.h>
@@ -308,7 +309,7 @@ static enum sotto_err m1_in(struct sotto_messenger *m, const uint8_t pt[SOTTO_HE
         today += h->seen_ms + DAY_MS > m->now_ms;
     }
     if (replay) err = again_in(m, c, &seen, sealed);
-    else if (seen.hello.time_ms <= last) err = SOTTO_ERR_REPLAY;
+    else if (seen.hello.time_ms <= last && !SOTTO_PLANTED(HELLO_TIME_FALLS)) err = SOTTO_ERR_REPLAY;
     else if (c && c->blocked) err = SOTTO_ERR_STATE;
     else if (today >= REQUESTS_A_DAY) err = SOTTO_ERR_FULL;
     else {
@@ -319,7 +320,7 @@ static enum sotto_err m1_in(struct sotto_messenger *m, const uint8_t pt[SOTTO_HE
                        (c->state == SOTTO_CONTACT_FROZEN && c->known));
         if (!wanted) {
             err = request_in(m, c, &seen, pt);
-        } else if (!crossing && c->answered_ms && m->now_ms < c->answered_ms + m->timing.resync_every_ms) {
+        } else if (!crossing && c->answered_ms && m->now_ms < c->answered_ms + m->timing.resync_every_ms && !SOTTO_PLANTED(RESYNC_UNLIMITED)) {
             err = SOTTO_ERR_AGAIN;        /* its resending comes later */
         } else {
             err = answer(m, c, &seen, generation, sealed);

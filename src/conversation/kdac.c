@@ -1,11 +1,12 @@
 #include "conversation/kdac.h"
 
+#include "base/plant.h"
 #include "crypto/hash.h"
 
 enum sotto_err sotto_kdac_h(struct sotto_scalar *h, const struct sotto_secret *hk, uint8_t dir, uint32_t index)
 {
     uint8_t place[5], digest[32];
-    place[0] = dir;
+    place[0] = SOTTO_PLANTED(DIRECTION_DROPPED) ? 0 : dir;
     sotto_put_be32(place + 1, index);
     SOTTO_TH(digest, "sotto/kdac/1", SOTTO_SPAN(hk->b), SOTTO_SPAN(place));
     enum sotto_err err = sotto_scalar_reduce(h, digest);

@@ -181,6 +181,7 @@ enum sotto_err sotto_messenger_start(struct sotto_messenger *m, uint64_t next_me
         if (i < TAGS_STEP) sotto_talk_tags(m, t);
         else t->tags_due = true;
         if (away) t->far_due = true;
+        if (t->last_in_ms + DAY_MS > m->now_ms) sotto_idle_due(m, t);    /* who has been quiet for longer is met when it happens */
     }
     for (uint32_t i = 0; i < m->cells.count; i++) {
         struct cell *c = (struct cell *)m->cells.at[i];

@@ -324,6 +324,7 @@ enum sotto_err sotto_messenger_new(struct sotto_messenger **out, const struct so
     m->next_message = 1;
     m->meta = (struct node){ .row = META_ROW, .table = SOTTO_TABLE_META };
     m->deadline_ms = UINT64_MAX;
+    m->tables_max = config->tables_max < TABLES_MAX ? config->tables_max : TABLES_MAX;
     m->world = (struct sotto_session_world){ .rng = config->rng, .exchange = &config->keys->key[SOTTO_ROLE_EXCHANGE] };
     m->box = sotto_guard_new(sizeof *m->box, NULL);
     m->not_mine = calloc(NOT_MINE_SLOTS, sizeof *m->not_mine);

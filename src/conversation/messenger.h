@@ -115,6 +115,8 @@ struct sotto_messenger_config {
     unsigned puzzle_bits;                                      /* 20; lower only on test networks */
     unsigned contacts_max, requests_max, pending_max;          /* 4096, 256, 64 */
     unsigned unacked_max;                                      /* own messages per contact waiting for an ack: 1000 */
+    bool prepares;                                             /* the host calls _prepare while it is idle: what can wait waits for it */
+    unsigned tables_max;                                       /* contacts with tables of multiples, at most 64; 0 = none (messaging.md 4.11) */
     struct sotto_rng *rng;
     struct sotto_log *log;
 };
@@ -136,6 +138,11 @@ void sotto_messenger_cell_sent(struct sotto_messenger *m, uint64_t cell, struct 
 void sotto_messenger_cell_expired(struct sotto_messenger *m, uint64_t cell, struct sotto_now now, struct sotto_acts *acts);
 void sotto_messenger_solved(struct sotto_messenger *m, uint64_t token, uint64_t solution, struct sotto_now now, struct sotto_acts *acts);
 void sotto_messenger_tick(struct sotto_messenger *m, struct sotto_now now, struct sotto_acts *acts);
+/* Work for idle times, with config.prepares only: the look-ahead tags of what came, the values of the next cells in both directions, tables
+ * of busy contacts. Call it while nothing else waits, after the commit and the sending of what was before, with a budget (in multiplications
+ * of some 50 us) that nobody notices. True: more is to do. Changes nothing that is stored; may ask for a PROBE. */
+bool sotto_messenger_prepare(struct sotto_messenger *m, unsigned budget, struct sotto_now now, struct sotto_acts *acts);
+bool sotto_messenger_idle(const struct sotto_messenger *m);               /* it would have something to do */
 uint64_t sotto_messenger_deadline(const struct sotto_messenger *m);       /* wall_ms of the next tick it wants; UINT64_MAX = none */
 
 /* What a person does. Errors: ERR_MISSING (no such contact or message), ERR_STATE (not possible now), ERR_EXISTS, ERR_FULL,

@@ -55,6 +55,8 @@ enum {
     ANSWERED_MAX = 8,
     FAR_STEP = 1,                         /* sessions that are looked through far ahead in one tick: 2048 tags each */
     TAGS_STEP = 256,                      /* sessions whose 16 tags are made at once at a start; the others tick by tick */
+    TABLES_MAX = 64,                      /* contacts with tables: 13 MB, half of it locked (4.11) */
+    AHEAD_LOW = 4,                        /* with fewer tags of the current chain left, new ones do not wait for idle time */
     META_ROW = 1,                         /* the one row of table meta */
     ROW_MAX = 20000                       /* bytes of the largest row */
 };
@@ -98,7 +100,7 @@ struct part {                             /* of an incomplete message, or (parke
     uint8_t bytes[SOTTO_BODY_BYTES];
 };
 
-struct ahead { uint32_t chain, index; struct sotto_tag tag; };
+struct ahead { uint32_t chain, index; enum sotto_slot slot; struct sotto_tag tag; };
 
 /* Messages that are missing keep their places in the history: their numbers are taken when the gap opens (4.7: shown by seq). */
 #define RESERVED_MAX 32u                  /* open gaps of one session; a message of an older one is shown where it arrives */
@@ -130,6 +132,9 @@ struct talk {                             /* a session and what surrounds it */
     struct ahead *ahead;
     uint32_t ahead_count;
     bool skipped_listed, tags_due, far_due;
+    bool tags_late, prepare_due;          /* idle work: tags of the look-ahead are missing; any at all */
+    uint32_t cells;                       /* sealed and opened since it was loaded */
+    struct tables *tables;                /* of idle.c; NULL = none */
 };
 
 enum out_state { OUT_WAITING, OUT_FLYING, OUT_DELIVERED, OUT_EXPIRED, OUT_STATES };
@@ -223,6 +228,11 @@ struct sotto_messenger {
     uint32_t touched_count, touched_cap;
     struct sotto_act spare;               /* written to when memory is out; then the call fails as a whole */
     struct sotto_session_world world;
+    /* idle work */
+    bool idle_due;
+    uint32_t idle_at;                     /* the session whose turn it is */
+    struct tables *tables[TABLES_MAX];
+    uint32_t tables_count, tables_max;
 };
 
 /* messenger.c: the frame of a call */
@@ -300,6 +310,7 @@ struct talk *sotto_talk_new(struct sotto_messenger *m, struct contact *c, const 
 void sotto_talk_delete(struct sotto_messenger *m, struct talk *t);        /* wipes the session, its rows and cells; unbinds messages */
 void sotto_talk_free(struct sotto_messenger *m, struct talk *t);          /* memory only */
 void sotto_talk_tags(struct sotto_messenger *m, struct talk *t);          /* brings the table up to date with the session */
+void sotto_talk_tags_some(struct sotto_messenger *m, struct talk *t, unsigned *budget);      /* the same, making at most *budget new ones */
 void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_step *step);
 struct talk *sotto_talk_sending(const struct contact *c);                 /* NULL: none yet */
 void sotto_talk_confirmed(struct sotto_messenger *m, struct talk *t);     /* after M3, or M2 at I: older generations retire */
@@ -307,6 +318,11 @@ void sotto_talk_wide(struct sotto_messenger *m, struct talk *t);
 void sotto_talk_tick(struct sotto_messenger *m, struct talk *t);
 uint64_t sotto_talk_due(const struct sotto_messenger *m, const struct talk *t);
 void sotto_talk_drop_parts(struct sotto_messenger *m, struct talk *t, uint32_t seq);
+
+/* idle.c */
+void sotto_idle_due(struct sotto_messenger *m, struct talk *t);           /* something of it may be prepared */
+void sotto_idle_used(struct sotto_messenger *m, struct talk *t);          /* a cell was sealed or opened */
+void sotto_tables_leave(struct sotto_messenger *m, struct talk *t);       /* wiped with their last session */
 
 /* sending.c */
 struct outgoing *sotto_outgoing_new(struct sotto_messenger *m, struct contact *c, uint8_t type, struct sotto_span head, struct sotto_span payload);

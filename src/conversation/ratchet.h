@@ -20,6 +20,9 @@ void sotto_block_mix(uint8_t out[32], const struct sotto_block *block);
 SOTTO_MUST_USE enum sotto_err sotto_root_step(struct sotto_secret *rk2, struct sotto_secret *ck, struct sotto_secret *nhk, const struct sotto_secret *rk,
                                               const struct sotto_scalar *own, const struct sotto_point *peer, const uint8_t mix[32],
                                               const struct sotto_secret *mk);
+/* The same from x(own * peer) made before. */
+void sotto_root_mix(struct sotto_secret *rk2, struct sotto_secret *ck, struct sotto_secret *nhk, const struct sotto_secret *rk,
+                    const struct sotto_secret *dh, const uint8_t mix[32], const struct sotto_secret *mk);
 /* MK = HMAC(CK, 1), CK' = HMAC(CK, 2); ck is replaced, the old one wiped. mk may be NULL (an index both ends skip). */
 void sotto_chain_step(struct sotto_secret *mk, struct sotto_secret *ck);
 /* HS = HMAC(HK, "sotto/header/1" | dir | index). */

@@ -1,4 +1,5 @@
 /* What is stored: one version byte, then the fields in the order of these functions. Big-endian; booleans 0 or 1; strict. */
+#include "base/plant.h"
 #include "base/text.h"
 #include "conversation/messenger_impl.h"
 
@@ -171,7 +172,7 @@ static void core_encode(struct wr *w, const struct sotto_session_core *c)
     w_bytes(w, c->point.b, 33), w_bytes(w, c->peer_point.b, 33);
     w8(w, c->send_on), w8(w, c->send_fresh);
     w_bytes(w, c->send_ck.b, 32), w_bytes(w, c->send_hk.b, 32), w_bytes(w, c->send_nhk.b, 32);
-    w32(w, c->ns), w32(w, c->pn), w64(w, c->send_height);
+    w32(w, SOTTO_PLANTED(INDEX_TWICE) && c->ns ? c->ns - 1 : c->ns), w32(w, c->pn), w64(w, c->send_height);
     w_bytes(w, c->send_block8, 8), w_bytes(w, c->send_mk8, 8);
     w8(w, c->recv_on);
     w_bytes(w, c->recv_ck.b, 32), w_bytes(w, c->recv_hk.b, 32), w_bytes(w, c->recv_nhk.b, 32);
@@ -227,6 +228,7 @@ enum sotto_err sotto_talk_decode(struct talk *t, struct sotto_span bytes)
     t->made_ms = r64(&r), t->retire_ms = r64(&r), t->last_in_ms = r64(&r);
     r_bytes(&r, t->confirm.b, 32);
     t->next_seq = r32(&r), t->peer_ack = r32(&r);
+    if (SOTTO_PLANTED(NUMBERS_RESTART)) t->next_seq = 1;
     t->window.ack = r32(&r), t->window.high = r32(&r);
     uint32_t used = r_most(&r, sizeof t->window.bits);
     r_bytes(&r, t->window.bits, used);
@@ -245,6 +247,7 @@ enum sotto_err sotto_talk_decode(struct talk *t, struct sotto_span bytes)
     if (err == SOTTO_OK) {
         t->id = core.peer;
         err = sotto_session_restore(&t->s, &core);
+        if (err == SOTTO_ERR_KEY) err = SOTTO_ERR_FORMAT;
     }
     SOTTO_WIPE(core);
     return err;

@@ -1,4 +1,5 @@
 /* Own messages: from writing to acknowledgement (messaging.md 4.7, 5.2, 5.3). */
+#include "base/plant.h"
 #include "conversation/messenger_impl.h"
 
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static struct cell *seal(struct sotto_messenger *m, struct talk *t, struct sotto
     t->receipt_ms = 0;
     t->read_due = false;
     sotto_mark(m, &t->node);
+    sotto_idle_used(m, t);
     struct contact *c = t->contact;
     c->unreplied_cells++;
     if (!c->unreplied_ms) c->unreplied_ms = m->now_ms;
@@ -305,6 +307,9 @@ static void copy_gone(struct sotto_messenger *m, struct outgoing *o)
         expire(m, o);
         return;
     }
+    /* No answer while a copy lived: what the other end says may lie beyond our look-ahead. It went on while none of its cells could come
+     * (no network, a wrong clock), and no gap shows that. */
+    if (o->talk && o->talk->wide_until_ms <= m->now_ms) sotto_talk_wide(m, o->talk);
     if (o->copies <= m->timing.copies_first_day && m->now_ms < o->first_ms + DAY_MS) o->state = OUT_WAITING;
     else o->next_ms = o->copy_ms + m->timing.copies_later_ms;
     sotto_mark(m, &o->node);
@@ -386,6 +391,7 @@ void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t ack, uint32
         }
         bool seen = c->receipts && read >= o->seq;
         if (o->state != OUT_DELIVERED || seen) sotto_outgoing_shown(m, o, seen ? SOTTO_MSG_READ : SOTTO_MSG_DELIVERED);
+        if (SOTTO_PLANTED(ACK_COUNTED_TWICE) && o->message && o->state <= OUT_FLYING && c->unacked) c->unacked--;
         if (!o->message || !c->receipts || seen) {
             sotto_outgoing_delete(m, o);
             continue;

@@ -1,4 +1,6 @@
-#include "conversation/session.h"
+#include "conversation/session_impl.h"
+
+#include "base/plant.h"
 
 #include <stdlib.h>
 
@@ -11,8 +13,11 @@ enum sotto_err sotto_session_restore(struct sotto_session **out, const struct so
     struct sotto_session *s = sotto_guard_new(sizeof *s, NULL);
     if (!s) return SOTTO_ERR_NOMEM;
     s->core = *core;
-    *out = s;
-    return SOTTO_OK;
+    enum sotto_err err = sotto_base_make(&s->xkey_base, &core->peer_xkey);
+    if (err == SOTTO_OK) err = sotto_base_make(&s->p_base, &core->p);
+    if (err == SOTTO_OK) *out = s;
+    else sotto_session_free(s);
+    return err;
 }
 
 enum sotto_err sotto_session_new(struct sotto_session **out, const struct sotto_session_start *start, const struct sotto_scalar *exchange)
@@ -56,19 +61,39 @@ bool sotto_session_can_send(const struct sotto_session *s)
     return s->core.send_on && s->core.ns < SOTTO_CHAIN_END;
 }
 
-static enum sotto_err make_chain(struct sotto_session_core *c, const struct sotto_fresh *fresh, const struct sotto_session_world *world)
+/* The fresh scalar, its point and x(DH), made before or now. */
+static enum sotto_err turn(const struct sotto_session *s, struct sotto_session_core *c, struct sotto_secret *dh, const struct sotto_session_world *world)
+{
+    const struct sotto_prepared *p = &s->prepared;
+    if (p->scalar_made && !world->scalar) {
+        c->scalar = p->scalar;
+        c->point = p->point;
+    } else {
+        if (world->scalar) world->scalar(world->ctx, &c->scalar);
+        else sotto_scalar_random(&c->scalar, world->rng);
+        SOTTO_TRY(sotto_point_make(&c->point, &c->scalar));
+    }
+    if (p->dh_made && !world->scalar && memcmp(p->dh_peer.b, c->peer_point.b, sizeof p->dh_peer.b) == 0) {
+        *dh = p->dh;
+        return SOTTO_OK;
+    }
+    return sotto_ecdh_x(dh, &c->scalar, &c->peer_point);
+}
+
+static enum sotto_err make_chain(const struct sotto_session *s, struct sotto_session_core *c, const struct sotto_fresh *fresh,
+                                 const struct sotto_session_world *world)
 {
     const struct sotto_block *block = fresh ? fresh->block : NULL;
     const struct sotto_secret *master = fresh ? fresh->mk : NULL;
     uint8_t mix[32];
-    if (world->scalar) world->scalar(world->ctx, &c->scalar);
-    else sotto_scalar_random(&c->scalar, world->rng);
-    SOTTO_TRY(sotto_point_make(&c->point, &c->scalar));
+    struct sotto_secret dh;
+    SOTTO_TRY(turn(s, c, &dh, world));
     c->pn = c->send_on ? c->ns : 0;
     c->ns = 0;
     if (c->send_on || !c->initiator) c->send_hk = c->send_nhk;           /* the very first chain of I already has HK_I */
     sotto_block_mix(mix, block);
-    SOTTO_TRY(sotto_root_step(&c->rk, &c->send_ck, &c->send_nhk, &c->rk, &c->scalar, &c->peer_point, mix, master));
+    sotto_root_mix(&c->rk, &c->send_ck, &c->send_nhk, &c->rk, &dh, mix, master);
+    SOTTO_WIPE(dh);
     c->send_on = true;
     c->send_fresh = false;
     c->send_height = block ? block->height : 0;
@@ -83,38 +108,83 @@ static enum sotto_err make_chain(struct sotto_session_core *c, const struct sott
     return SOTTO_OK;
 }
 
-static enum sotto_err seal_next(struct sotto_session_core *c, uint8_t sealed[SOTTO_CELL_BYTES], const uint8_t body[SOTTO_BODY_BYTES],
+/* x(K_Bt) and x(S) of the index that ns stands at, or of the first behind it whose h is not 0: both ends skip those. */
+static enum sotto_err address(const struct sotto_session *s, struct sotto_session_core *c, struct sotto_body_key *key)
+{
+    const struct sotto_prepared_out *ready = sotto_prepared_out(s, &c->send_hk, c->ns);
+    if (ready) {
+        key->kbt_x = ready->kbt_x;
+        key->s_x = ready->s_x;
+        return SOTTO_OK;
+    }
+    struct sotto_scalar h;
+    enum sotto_err err = sotto_kdac_h(&h, &c->send_hk, key->dir, c->ns);
+    while (err == SOTTO_ERR_KEY && c->ns + 1 < SOTTO_CHAIN_END) {
+        sotto_chain_step(NULL, &c->send_ck);
+        err = sotto_kdac_h(&h, &c->send_hk, key->dir, ++c->ns);
+    }
+    if (err == SOTTO_OK) err = sotto_session_kbt(s, &key->kbt_x, &h);
+    if (err == SOTTO_OK) err = sotto_session_s(s, &key->s_x, &h);
+    SOTTO_WIPE(h);
+    return err;
+}
+
+/* Each X goes into one cell at most, so it leaves the store before anything can fail. */
+static void take_x(struct sotto_session *s, uint8_t x[32], const struct sotto_session_world *world)
+{
+    struct sotto_prepared *p = &s->prepared;
+    if (world->x) {
+        world->x(world->ctx, x);
+    } else if (p->x_count) {
+        memcpy(x, p->x[--p->x_count], 32);
+        SOTTO_WIPE(p->x[p->x_count]);
+    } else {
+        sotto_cell_draw_x(x, world->rng);
+    }
+}
+
+static void header_make(uint8_t header[SOTTO_HEADER_BYTES], const struct sotto_session_core *c, uint8_t flags)
+{
+    struct sotto_header fields = { .flags = flags, .point = c->point, .pn = c->pn, .index = c->ns, .height = c->send_height };
+    memcpy(fields.block8, c->send_block8, sizeof fields.block8);
+    memcpy(fields.mk8, c->send_mk8, sizeof fields.mk8);
+    sotto_header_encode(header, &fields);
+}
+
+/* With keys made before. They are gone afterwards, whatever happens: nothing may be sealed under them twice. */
+static enum sotto_err seal_ready(struct sotto_session_core *c, struct sotto_prepared_out *ready, uint8_t sealed[SOTTO_CELL_BYTES],
+                                 const uint8_t body[SOTTO_BODY_BYTES], uint8_t flags)
+{
+    uint8_t header[SOTTO_HEADER_BYTES];
+    header_make(header, c, flags);
+    enum sotto_err err = sotto_cell_seal_kn(sealed, &ready->tag, ready->x, &ready->header_kn, &ready->body_kn, header, body);
+    c->send_ck = ready->ck;
+    c->ns++;
+    SOTTO_WIPE(header);
+    SOTTO_WIPE(*ready);
+    return err;
+}
+
+static enum sotto_err seal_next(struct sotto_session *s, struct sotto_session_core *c, uint8_t sealed[SOTTO_CELL_BYTES], const uint8_t body[SOTTO_BODY_BYTES],
                                 uint8_t flags, const struct sotto_session_world *world)
 {
     struct sotto_body_key key = { .dir = c->initiator ? 0 : 1, .from = c->own, .to = c->peer };
     struct sotto_secret hs;
-    struct sotto_scalar h;
     struct sotto_tag tag;
     uint8_t header[SOTTO_HEADER_BYTES], x[32];
-    enum sotto_err err = sotto_kdac_h(&h, &c->send_hk, key.dir, c->ns);
-    while (err == SOTTO_ERR_KEY && c->ns + 1 < SOTTO_CHAIN_END) {        /* h = 0: both ends skip the index */
-        sotto_chain_step(NULL, &c->send_ck);
-        err = sotto_kdac_h(&h, &c->send_hk, key.dir, ++c->ns);
-    }
-    if (err == SOTTO_OK) err = sotto_kdac_x(&key.kbt_x, &h, &c->peer_xkey);
-    if (err == SOTTO_OK) err = sotto_kdac_x(&key.s_x, &h, &c->p);
+    enum sotto_err err = address(s, c, &key);
     if (err == SOTTO_OK) {
-        struct sotto_header fields = { .flags = flags, .point = c->point, .pn = c->pn, .index = c->ns, .height = c->send_height };
-        memcpy(fields.block8, c->send_block8, sizeof fields.block8);
-        memcpy(fields.mk8, c->send_mk8, sizeof fields.mk8);
-        sotto_header_encode(header, &fields);
+        header_make(header, c, flags);
         key.index = c->ns;
         sotto_kdac_tag(&tag, &key.kbt_x);
         sotto_header_secret(&hs, &c->send_hk, key.dir, c->ns);
         sotto_chain_step(&key.mk, &c->send_ck);
-        if (world->x) world->x(world->ctx, x);
-        else sotto_cell_draw_x(x, world->rng);
+        take_x(s, x, world);
         err = sotto_cell_seal(sealed, &tag, x, &hs, &key, header, body);
         c->ns++;
     }
     SOTTO_WIPE(key);
     SOTTO_WIPE(hs);
-    SOTTO_WIPE(h);
     SOTTO_WIPE(header);
     return err;
 }
@@ -128,12 +198,14 @@ enum sotto_err sotto_session_send(struct sotto_session *s, uint8_t sealed[SOTTO_
     }
     struct sotto_session_core next = s->core;
     uint8_t cell[SOTTO_CELL_BYTES];
-    enum sotto_err err = next.send_fresh ? make_chain(&next, fresh, world) : SOTTO_OK;
-    if (err == SOTTO_OK) err = seal_next(&next, cell, body, flags, world);
+    struct sotto_prepared_out ready;
+    enum sotto_err err = next.send_fresh ? make_chain(s, &next, fresh, world) : SOTTO_OK;
+    if (err == SOTTO_OK) err = !world->x && sotto_prepared_take(s, &ready) ? seal_ready(&next, &ready, cell, body, flags) : seal_next(s, &next, cell, body, flags, world);
     if (err == SOTTO_OK) {
         memcpy(sealed, cell, sizeof cell);
         if (index) *index = next.ns - 1;
         s->core = next;
+        sotto_prepared_sent(s);
     }
     SOTTO_WIPE(next);
     return err;
@@ -144,7 +216,8 @@ enum sotto_err sotto_session_send(struct sotto_session *s, uint8_t sealed[SOTTO_
 uint32_t sotto_session_window(const struct sotto_session *s)
 {
     if (!s->core.recv_on) return 0;
-    return s->core.recv_arrived >= SOTTO_AHEAD_AFTER ? SOTTO_AHEAD_MORE : SOTTO_AHEAD_MIN;
+    uint32_t window = s->core.recv_arrived >= SOTTO_AHEAD_AFTER ? SOTTO_AHEAD_MORE : SOTTO_AHEAD_MIN;
+    return window + SOTTO_PLANTED(WINDOW_TOO_WIDE) - SOTTO_PLANTED(WINDOW_TOO_NARROW);
 }
 
 uint32_t sotto_session_ahead(const struct sotto_session *s, struct sotto_tag *tags, uint32_t *indexes, enum sotto_slot slot, uint32_t from,
@@ -192,13 +265,16 @@ static bool repeats(const struct sotto_session_core *c, const struct sotto_heade
 }
 
 /* Moves the receiving chain of the copy to index, keeping what is skipped. list has room. */
-static enum sotto_err skip_to(struct sotto_session_core *c, struct sotto_skipped *list, uint32_t *count, uint32_t index,
+static enum sotto_err skip_to(const struct sotto_session *s, struct sotto_session_core *c, struct sotto_skipped *list, uint32_t *count, uint32_t index,
                               const struct sotto_session_world *world, uint64_t now_ms)
 {
     uint8_t dir = c->initiator ? 1 : 0;
     for (; c->nr < index; c->nr++) {
         struct sotto_skipped *e = &list[*count];
-        enum sotto_err err = sotto_kdac_ahead(&e->tag, &e->h, NULL, &c->recv_hk, dir, c->nr, world->exchange);
+        const struct sotto_secret *kbt_x = sotto_prepared_kbt(s, &c->recv_hk, c->nr);
+        enum sotto_err err = kbt_x ? sotto_kdac_h(&e->h, &c->recv_hk, dir, c->nr)
+                                   : sotto_kdac_ahead(&e->tag, &e->h, NULL, &c->recv_hk, dir, c->nr, world->exchange);
+        if (kbt_x) sotto_kdac_tag(&e->tag, kbt_x);
         if (err == SOTTO_ERR_KEY) {                   /* both ends skip this index */
             sotto_chain_step(NULL, &c->recv_ck);
             continue;
@@ -215,11 +291,15 @@ static enum sotto_err skip_to(struct sotto_session_core *c, struct sotto_skipped
     return SOTTO_OK;
 }
 
-static enum sotto_err body_open(const struct sotto_session_core *c, struct sotto_step *step, const uint8_t sealed[SOTTO_CELL_BYTES],
-                                const struct sotto_secret *mk, const struct sotto_secret *kbt_x, const struct sotto_scalar *h)
+/* s_x NULL: h*P is made now. */
+static enum sotto_err body_open(const struct sotto_session *s, struct sotto_step *step, const uint8_t sealed[SOTTO_CELL_BYTES], const struct sotto_secret *mk,
+                                const struct sotto_secret *kbt_x, const struct sotto_scalar *h, const struct sotto_secret *s_x)
 {
+    const struct sotto_session_core *c = &s->core;
     struct sotto_body_key key = { .kbt_x = *kbt_x, .mk = *mk, .dir = c->initiator ? 1 : 0, .index = step->header.index, .from = c->peer, .to = c->own };
-    enum sotto_err err = sotto_kdac_x(&key.s_x, h, &c->p);
+    enum sotto_err err = SOTTO_OK;
+    if (s_x) key.s_x = *s_x;
+    else err = sotto_session_s(s, &key.s_x, h);
     if (err == SOTTO_OK) err = sotto_cell_open_body(step->body, sealed, &key);
     SOTTO_WIPE(key);
     return err;
@@ -231,7 +311,7 @@ static enum sotto_err header_open(struct sotto_step *step, const uint8_t sealed[
     enum sotto_err err = sotto_cell_open_header(plain, sealed, hs);
     if (err == SOTTO_OK) err = sotto_header_decode(&step->header, plain);
     SOTTO_WIPE(plain);
-    if (err == SOTTO_OK && step->header.index != step->hit.index) err = SOTTO_ERR_HEADER_INDEX;
+    if (err == SOTTO_OK && step->header.index != step->hit.index && !SOTTO_PLANTED(HEADER_INDEX_IGNORED)) err = SOTTO_ERR_HEADER_INDEX;
     return err;
 }
 
@@ -252,7 +332,7 @@ static enum sotto_err open_skipped(const struct sotto_session *s, struct sotto_s
     if (err == SOTTO_OK) err = sotto_point_make(&point, &kbt);
     if (err == SOTTO_OK) {
         memcpy(kbt_x.b, point.b + 1, sizeof kbt_x.b);
-        err = body_open(c, step, sealed, &e->mk, &kbt_x, &e->h);
+        err = body_open(s, step, sealed, &e->mk, &kbt_x, &e->h, NULL);
     }
     SOTTO_WIPE(kbt);
     SOTTO_WIPE(point);
@@ -262,13 +342,14 @@ static enum sotto_err open_skipped(const struct sotto_session *s, struct sotto_s
 }
 
 /* Check 4 of messaging.md 4.5, then the DH step on the copy. */
-static enum sotto_err enter_chain(struct sotto_session_core *c, struct sotto_step *step, const struct sotto_session_world *world, uint64_t now_ms)
+static enum sotto_err enter_chain(const struct sotto_session *s, struct sotto_session_core *c, struct sotto_step *step, const struct sotto_session_world *world, uint64_t now_ms)
 {
     const struct sotto_header *h = &step->header;
     uint32_t old = c->recv_on ? c->nr : 0;
     if (c->recv_on ? h->pn < c->nr : h->pn != 0) return SOTTO_ERR_HEADER_CHAIN;
     if (h->pn > SOTTO_CHAIN_END) return SOTTO_ERR_HEADER_CHAIN;
-    if (sotto_point_check(h->point.b) != SOTTO_OK || memcmp(h->point.b, c->peer_point.b, sizeof h->point.b) == 0) return SOTTO_ERR_HEADER_KEY;
+    struct sotto_base point;
+    if (sotto_base_make(&point, &h->point) != SOTTO_OK || memcmp(h->point.b, c->peer_point.b, sizeof h->point.b) == 0) return SOTTO_ERR_HEADER_KEY;
     const struct sotto_block *block = NULL;
     const struct sotto_secret *master = NULL;
     if (h->height) {
@@ -282,17 +363,20 @@ static enum sotto_err enter_chain(struct sotto_session_core *c, struct sotto_ste
         master = world->mk ? world->mk(world->ctx, h->mk8) : NULL;
         if (!master) return SOTTO_ERR_AGAIN;
     }
-    if (h->pn - old > SOTTO_SKIP_MAX || h->index > SOTTO_SKIP_MAX) return SOTTO_ERR_SKIP;
+    if ((h->pn - old > SOTTO_SKIP_MAX || h->index > SOTTO_SKIP_MAX) && !SOTTO_PLANTED(SKIP_UNBOUNDED)) return SOTTO_ERR_SKIP;
     uint32_t room = h->pn - old + h->index;
     if (room) {
         step->added = sotto_guard_new(room * sizeof *step->added, NULL);
         if (!step->added) return SOTTO_ERR_NOMEM;
     }
-    if (c->recv_on) SOTTO_TRY(skip_to(c, step->added, &step->lost, h->pn, world, now_ms));
+    if (c->recv_on && !SOTTO_PLANTED(PN_IGNORED)) SOTTO_TRY(skip_to(s, c, step->added, &step->lost, h->pn, world, now_ms));
     uint8_t mix[32];
+    struct sotto_secret dh;
+    if (sotto_base_x(&dh, &c->scalar, &point) != SOTTO_OK) return SOTTO_ERR_HEADER_KEY;
     sotto_block_mix(mix, block);
     c->recv_hk = c->recv_nhk;
-    if (sotto_root_step(&c->rk, &c->recv_ck, &c->recv_nhk, &c->rk, &c->scalar, &h->point, mix, master) != SOTTO_OK) return SOTTO_ERR_HEADER_KEY;
+    sotto_root_mix(&c->rk, &c->recv_ck, &c->recv_nhk, &c->rk, &dh, mix, master);
+    SOTTO_WIPE(dh);
     c->peer_point = h->point;
     c->recv_on = true;
     c->nr = 0;
@@ -319,7 +403,15 @@ static enum sotto_err open_ahead(const struct sotto_session *s, struct sotto_ste
     struct sotto_tag tag;
     struct sotto_scalar h;
     struct sotto_secret kbt_x, hs, mk;
-    enum sotto_err err = sotto_kdac_ahead(&tag, &h, &kbt_x, hk, dir, step->hit.index, world->exchange);
+    const struct sotto_secret *ready = sotto_prepared_kbt(s, hk, step->hit.index), *s_x = sotto_prepared_s(s, hk, step->hit.index);
+    enum sotto_err err = SOTTO_OK;
+    if (ready) {
+        kbt_x = *ready;
+        sotto_kdac_tag(&tag, &kbt_x);
+        if (!s_x) err = sotto_kdac_h(&h, hk, dir, step->hit.index);
+    } else {
+        err = sotto_kdac_ahead(&tag, &h, &kbt_x, hk, dir, step->hit.index, world->exchange);
+    }
     if (err != SOTTO_OK || memcmp(tag.b, sealed, sizeof tag.b) != 0) {
         err = SOTTO_ERR_NOT_MINE;
     } else {
@@ -329,22 +421,22 @@ static enum sotto_err open_ahead(const struct sotto_session *s, struct sotto_ste
     if (err == SOTTO_OK) {
         *c = s->core;
         if (next) {
-            err = enter_chain(c, step, world, now_ms);
+            err = enter_chain(s, c, step, world, now_ms);
         } else if (!repeats(c, &step->header)) {
             err = SOTTO_ERR_HEADER_CHAIN;
-        } else if (step->header.index - c->nr > SOTTO_SKIP_MAX) {
+        } else if (step->header.index - c->nr > SOTTO_SKIP_MAX && !SOTTO_PLANTED(SKIP_UNBOUNDED)) {
             err = SOTTO_ERR_SKIP;
         } else if (step->header.index > c->nr) {
             step->added = sotto_guard_new((step->header.index - c->nr) * sizeof *step->added, NULL);
             if (!step->added) err = SOTTO_ERR_NOMEM;
         }
     }
-    if (err == SOTTO_OK) err = skip_to(c, step->added, &step->lost, step->header.index, world, now_ms);
+    if (err == SOTTO_OK) err = skip_to(s, c, step->added, &step->lost, step->header.index, world, now_ms);
     if (err == SOTTO_OK) {
         sotto_chain_step(&mk, &c->recv_ck);
         c->nr = step->header.index + 1;
         if (c->recv_arrived < UINT32_MAX) c->recv_arrived++;
-        err = body_open(c, step, sealed, &mk, &kbt_x, &h);
+        err = body_open(s, step, sealed, &mk, &kbt_x, &h, s_x);
     }
     SOTTO_WIPE(h);
     SOTTO_WIPE(kbt_x);
@@ -405,7 +497,7 @@ enum sotto_err sotto_session_put_skipped(struct sotto_session *s, const struct s
 enum sotto_err sotto_session_commit(struct sotto_session *s, struct sotto_step *step)
 {
     if (step->hit.slot == SOTTO_SLOT_SKIPPED) {
-        sotto_session_forget(s, step->used);
+        if (!SOTTO_PLANTED(SKIPPED_KEY_KEPT)) sotto_session_forget(s, step->used);
     } else {
         if (step->lost) {
             SOTTO_TRY(make_room(s, step->lost));
@@ -413,6 +505,7 @@ enum sotto_err sotto_session_commit(struct sotto_session *s, struct sotto_step *
             s->skipped_count += step->lost;
         }
         s->core = step->next;
+        sotto_prepared_received(s, step->chain_new);
     }
     return SOTTO_OK;
 }

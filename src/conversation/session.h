@@ -14,7 +14,9 @@
 
 #include "conversation/cell.h"
 #include "conversation/content.h"
+#include "conversation/prepared.h"
 #include "conversation/ratchet.h"
+#include "crypto/multiples.h"
 #include "identity/hello.h"
 
 #define SOTTO_SKIP_MAX 1024u                          /* of one chain in one step */
@@ -58,6 +60,10 @@ struct sotto_session_core {
 };
 struct sotto_session {
     struct sotto_session_core core;
+    /* not stored: */
+    struct sotto_base xkey_base, p_base;              /* K_peer and P, ready to be multiplied */
+    const struct sotto_multiples *xkey_table, *p_table;   /* of the same, borrowed from the keeper; NULL = none or not ready */
+    struct sotto_prepared prepared;
     struct sotto_skipped *skipped;                    /* oldest first; guarded */
     uint32_t skipped_count, skipped_cap;
 };
@@ -85,7 +91,7 @@ struct sotto_session_start {
 };
 /* ERR_NOMEM, ERR_KEY. exchange is needed only when start->p is zeroed. */
 SOTTO_MUST_USE enum sotto_err sotto_session_new(struct sotto_session **out, const struct sotto_session_start *start, const struct sotto_scalar *exchange);
-/* From a stored core (codec: rows.c of this folder). */
+/* From a stored core (codec: rows.c of this folder). ERR_NOMEM, ERR_KEY (K_peer or P is no point). */
 SOTTO_MUST_USE enum sotto_err sotto_session_restore(struct sotto_session **out, const struct sotto_session_core *core);
 void sotto_session_free(struct sotto_session *s);     /* wipes; NULL is fine */
 
@@ -100,6 +106,16 @@ SOTTO_MUST_USE enum sotto_err sotto_session_send(struct sotto_session *s, uint8_
                                                  const uint8_t body[SOTTO_BODY_BYTES], uint8_t flags, const struct sotto_fresh *fresh,
                                                  const struct sotto_session_world *world);
 
+/* ---- Before it is needed ---- */
+
+/* Makes up to *budget values (each about one multiplication) of those that prepared.h lists and takes them off *budget. True: more is to
+ * do. Draws X and scalars from world's rng; nothing is drawn where world supplies them. Never fails and never changes what is stored. */
+bool sotto_session_prepare(struct sotto_session *s, const struct sotto_session_world *world, unsigned *budget);
+void sotto_session_unprepare(struct sotto_session *s);           /* wipes all of it */
+/* How many of the next cells to send, or to receive on the current or the next chain, need no multiplication more. */
+unsigned sotto_session_prepared_out(const struct sotto_session *s);
+unsigned sotto_session_prepared_in(const struct sotto_session *s, bool next);
+
 /* ---- Receiving ---- */
 
 enum sotto_slot { SOTTO_SLOT_CURRENT, SOTTO_SLOT_NEXT, SOTTO_SLOT_SKIPPED };
@@ -108,6 +124,9 @@ struct sotto_hit { enum sotto_slot slot; uint32_t index; };
  * count entries, in order, leaving out indexes both ends skip and those past the chain's end; returns how many (0: no such chain). */
 uint32_t sotto_session_ahead(const struct sotto_session *s, struct sotto_tag *tags, uint32_t *indexes, enum sotto_slot slot, uint32_t from,
                              uint32_t count, const struct sotto_scalar *exchange);
+/* One of them, whose x(K_Bt) is kept for _open. ERR_KEY: left out; ERR_STATE: no such chain. */
+SOTTO_MUST_USE enum sotto_err sotto_session_look(struct sotto_session *s, struct sotto_tag *tag, enum sotto_slot slot, uint32_t index,
+                                                 const struct sotto_scalar *exchange);
 uint32_t sotto_session_window(const struct sotto_session *s);    /* L of the current chain: 8 or 32; 0 = there is none */
 /* Without a table (vectors, tests): looks window ahead in both chains, and among the skipped. Slow. false: not-mine. */
 bool sotto_session_find(const struct sotto_session *s, struct sotto_hit *out, const struct sotto_tag *tag, uint32_t window,

@@ -1,6 +1,8 @@
 /* Sessions of a contact: their tags, skipped keys, which one sends, when one is wiped (messaging.md 3.5, 4.5, 4.6, 4.9). */
+#include "base/plant.h"
 #include "conversation/messenger_impl.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 struct talk *sotto_talk_new(struct sotto_messenger *m, struct contact *c, const struct sotto_session_start *start, uint32_t generation)
@@ -23,12 +25,13 @@ struct talk *sotto_talk_new(struct sotto_messenger *m, struct contact *c, const 
     sotto_mark(m, &c->node);
     sotto_touch(m, c);
     sotto_talk_tags(m, t);
+    sotto_idle_due(m, t);
     return t;
 }
 
 void sotto_talk_free(struct sotto_messenger *m, struct talk *t)
 {
-    (void)m;
+    sotto_tables_leave(m, t);
     for (uint32_t i = 0; i < t->parts.count; i++) {
         sotto_wipe(t->parts.at[i], sizeof(struct part));
         free(t->parts.at[i]);
@@ -49,9 +52,17 @@ static void list_tag(struct sotto_messenger *m, struct talk *t, const struct sot
     if (sotto_tags_add(m->tags, tag, &(struct sotto_tag_place){ t, { slot, index } }) == SOTTO_ERR_NOMEM) m->failed = true;
 }
 
-void sotto_talk_tags(struct sotto_messenger *m, struct talk *t)
+/* The index that stands at place i of the look-ahead: first the current chain's, then the next one's. */
+static struct ahead wanted(const struct talk *t, uint32_t i, uint32_t current)
 {
     const struct sotto_session_core *core = &t->s->core;
+    bool now = i < current;
+    return (struct ahead){ .chain = core->recv_chain + (now ? 0 : 1), .index = now ? core->nr + i : i - current,
+                           .slot = now ? SOTTO_SLOT_CURRENT : SOTTO_SLOT_NEXT };
+}
+
+void sotto_talk_tags_some(struct sotto_messenger *m, struct talk *t, unsigned *budget)
+{
     bool wide = t->wide_until_ms > m->now_ms;
     uint32_t current = sotto_session_window(t->s), next = wide ? SOTTO_AHEAD_WIDE : SOTTO_AHEAD_MIN;
     if (current && wide) current = SOTTO_AHEAD_WIDE;
@@ -61,22 +72,31 @@ void sotto_talk_tags(struct sotto_messenger *m, struct talk *t)
         return;
     }
     uint32_t made = 0, old = 0;
+    t->tags_late = false;
     for (uint32_t i = 0; i < current + next; i++) {
-        bool now = i < current;
-        struct ahead want = { .chain = core->recv_chain + (now ? 0 : 1), .index = now ? core->nr + i : i - current };
-        while (old < t->ahead_count && (t->ahead[old].chain < want.chain || (t->ahead[old].chain == want.chain && t->ahead[old].index < want.index))) old++;
+        struct ahead want = wanted(t, i, current);
+        for (; old < t->ahead_count && (t->ahead[old].chain < want.chain || (t->ahead[old].chain == want.chain && t->ahead[old].index < want.index)); old++)
+            sotto_tags_remove(m->tags, &t->ahead[old].tag);
         if (old < t->ahead_count && t->ahead[old].chain == want.chain && t->ahead[old].index == want.index) {
             want.tag = t->ahead[old].tag;             /* what was the next chain is the current one now, under the same header key */
+            if (t->ahead[old].slot != want.slot) {
+                sotto_tags_remove(m->tags, &want.tag);
+                list_tag(m, t, &want.tag, want.slot, want.index);
+            }
+            old++;
         } else {
-            uint32_t index;
-            if (sotto_session_ahead(t->s, &want.tag, &index, now ? SOTTO_SLOT_CURRENT : SOTTO_SLOT_NEXT, want.index, 1, m->world.exchange) == 0) continue;
+            if (*budget == 0) {
+                t->tags_late = true;
+                continue;
+            }
+            --*budget;
+            if (sotto_session_look(t->s, &want.tag, want.slot, want.index, m->world.exchange) != SOTTO_OK) continue;
+            list_tag(m, t, &want.tag, want.slot, want.index);
             m->probe = true;
         }
         fresh[made++] = want;
     }
-    for (uint32_t i = 0; i < t->ahead_count; i++) sotto_tags_remove(m->tags, &t->ahead[i].tag);
-    for (uint32_t i = 0; i < made; i++)
-        list_tag(m, t, &fresh[i].tag, fresh[i].chain == core->recv_chain ? SOTTO_SLOT_CURRENT : SOTTO_SLOT_NEXT, fresh[i].index);
+    for (; old < t->ahead_count; old++) sotto_tags_remove(m->tags, &t->ahead[old].tag);
     if (t->ahead) sotto_wipe(t->ahead, t->ahead_count * sizeof *t->ahead);
     free(t->ahead);
     t->ahead = fresh;
@@ -85,6 +105,29 @@ void sotto_talk_tags(struct sotto_messenger *m, struct talk *t)
         for (uint32_t i = 0; i < t->s->skipped_count; i++) list_tag(m, t, &t->s->skipped[i].tag, SOTTO_SLOT_SKIPPED, t->s->skipped[i].index);
         t->skipped_listed = true;
     }
+    if (t->tags_late) sotto_idle_due(m, t);
+}
+
+void sotto_talk_tags(struct sotto_messenger *m, struct talk *t)
+{
+    unsigned all = UINT_MAX;
+    sotto_talk_tags_some(m, t, &all);
+}
+
+/* After a cell: what lies between a tag and the screen is kept short. The next chain's tags can wait, since nobody answers what this end has
+ * not sent yet; those of the current chain while enough are left. What came before its tag is found by the PROBE that follows. */
+static void tags_after(struct sotto_messenger *m, struct talk *t)
+{
+    const struct sotto_session_core *core = &t->s->core;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < t->ahead_count; i++) {
+        uint32_t chain = t->ahead[i].chain;
+        left += chain == core->recv_chain && t->ahead[i].index >= core->nr;
+    }
+    bool can_wait = m->config.prepares && !t->retire_ms && t->wide_until_ms <= m->now_ms && left >= AHEAD_LOW;
+    unsigned none = 0;
+    if (can_wait) sotto_talk_tags_some(m, t, &none);
+    else sotto_talk_tags(m, t);
 }
 
 void sotto_talk_wide(struct sotto_messenger *m, struct talk *t)
@@ -120,7 +163,7 @@ static void bound_skipped(struct sotto_messenger *m, const struct contact *c)   
             count += t->s->skipped_count;
             if (t->s->skipped_count && (!oldest || t->s->skipped[0].ms < oldest->s->skipped[0].ms)) oldest = t;
         }
-        if (count <= SOTTO_SKIPPED_MAX) return;
+        if (count <= SOTTO_SKIPPED_MAX || SOTTO_PLANTED(SKIPPED_LIST_UNBOUNDED)) return;
         forget(m, oldest, 0);
     }
 }
@@ -138,8 +181,9 @@ void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_s
         return;
     }
     sotto_mark(m, &t->node);
+    sotto_idle_used(m, t);
     if (step->hit.slot == SOTTO_SLOT_SKIPPED) return;
-    sotto_talk_tags(m, t);
+    if (!SOTTO_PLANTED(TAGS_NOT_ADVANCED)) tags_after(m, t);
     for (uint32_t i = t->s->skipped_count - lost; i < t->s->skipped_count; i++) {
         struct sotto_skipped *e = &t->s->skipped[i];
         e->row = sotto_row_next(m);
@@ -171,6 +215,7 @@ void sotto_talk_confirmed(struct sotto_messenger *m, struct talk *t)
 {
     struct contact *c = t->contact;
     t->confirmed = true;
+    sotto_idle_due(m, t);
     SOTTO_WIPE(t->confirm);
     sotto_mark(m, &t->node);
     for (uint32_t i = 0; i < c->talks.count; i++) {

@@ -77,10 +77,12 @@ enum sotto_err sotto_box_seal_fresh(uint8_t out[SOTTO_BOX_SEALED], const struct 
 }
 
 /* The scan product, or why the cell is not ours. */
-static enum sotto_err scan_product(struct sotto_secret *z2, struct sotto_point *x_point, const struct sotto_scalar *scan, const uint8_t *sealed)
+static enum sotto_err scan_product(struct sotto_secret *z2, struct sotto_base *point, const struct sotto_scalar *scan, const uint8_t *sealed)
 {
-    SOTTO_TRY(sotto_point_from_x(x_point, sealed + X_AT));
-    SOTTO_TRY(sotto_ecdh_x(z2, scan, x_point));
+    struct sotto_point even = { { 2 } };              /* either of the two will do: only x of the product is used */
+    memcpy(even.b + 1, sealed + X_AT, 32);
+    if (sotto_base_make(point, &even) != SOTTO_OK) return SOTTO_ERR_POINT;
+    SOTTO_TRY(sotto_base_x(z2, scan, point));
     uint8_t det[8];
     detection(det, sealed, z2);
     return sotto_equal_ct(det, sealed + DET_AT, sizeof det) ? SOTTO_OK : SOTTO_ERR_NOT_MINE;
@@ -89,8 +91,8 @@ static enum sotto_err scan_product(struct sotto_secret *z2, struct sotto_point *
 enum sotto_err sotto_box_scan(const struct sotto_scalar *scan, const uint8_t sealed[SOTTO_BOX_SEALED])
 {
     struct sotto_secret z2 = { { 0 } };
-    struct sotto_point x_point;
-    enum sotto_err err = scan_product(&z2, &x_point, scan, sealed);
+    struct sotto_base point;
+    enum sotto_err err = scan_product(&z2, &point, scan, sealed);
     SOTTO_WIPE(z2);
     return err;
 }
@@ -100,10 +102,10 @@ enum sotto_err sotto_box_open(uint8_t plain[SOTTO_BOX_PLAIN], const struct sotto
     uint8_t text[SOTTO_BOX_PLAIN] = { 0 };
     struct sotto_secret z1 = { { 0 } }, z2 = { { 0 } };
     struct sotto_kn kn = { { 0 } };
-    struct sotto_point x_point;
+    struct sotto_base point;
 
-    enum sotto_err err = scan_product(&z2, &x_point, &keys->scan, sealed);
-    if (err == SOTTO_OK) err = sotto_ecdh_x(&z1, &keys->exchange, &x_point);
+    enum sotto_err err = scan_product(&z2, &point, &keys->scan, sealed);
+    if (err == SOTTO_OK) err = sotto_base_x(&z1, &keys->exchange, &point);
     if (err == SOTTO_OK) {
         box_key(&kn, sealed + X_AT, &z1, &z2, &keys->exchange_pub, &keys->scan_pub);
         err = sotto_gcm_open(text, &kn, sotto_span(sealed, TEXT_AT), sotto_span(sealed + TEXT_AT, SOTTO_BOX_SEALED - TEXT_AT));

@@ -200,6 +200,65 @@ static void test_replayed_requests(void **state)
     world_free(w);
 }
 
+/* An older M1 that was lost then is of no use to whoever kept it: T rises. */
+static void test_kept_request(void **state)
+{
+    (void)state;
+    struct world *w = world_new(test_seed(), 2);
+    struct person *bob = &w->people[0], *alice = &w->people[1];
+    uint8_t kept[SOTTO_CELL_SEALED], before[32], after[32];
+    w->watch = keep_cell;
+    w->loss_pct = 100;
+    do_add(bob, alice);
+    world_run(w, 5000);
+    memcpy(kept, last_cell, sizeof kept);
+    OK(sotto_messenger_remove(bob->m, &alice->id, true, world_now(w), &bob->acts));
+    person_done(bob);
+    w->loss_pct = 0;
+    do_add(bob, alice);
+    world_run(w, 5000);
+    assert_int_equal(contact_of(alice, bob).state, SOTTO_CONTACT_INCOMING);
+    rows_digest(alice, before);
+    assert_int_equal(sotto_messenger_cell_in(alice->m, kept, world_now(w), &alice->acts), SOTTO_ERR_REPLAY);
+    assert_int_equal(alice->acts.count, 0);
+    rows_digest(alice, after);
+    assert_memory_equal(before, after, 32);
+    do_accept(alice, bob);
+    world_run(w, 5000);
+    assert_int_equal(contact_of(bob, alice).state, SOTTO_CONTACT_MUTUAL);
+    world_free(w);
+}
+
+/* M3 must carry what only the one who was answered can know; anything else leaves the contact where it is. */
+static void test_wrong_confirm(void **state)
+{
+    (void)state;
+    struct world *w = world_new(test_seed(), 2);
+    struct person *bob = &w->people[0], *alice = &w->people[1];
+    do_add(bob, alice);
+    world_run(w, 5000);
+    bob->hold_out = true;
+    do_accept(alice, bob);
+    world_run(w, 5000);
+    assert_int_equal(contact_of(bob, alice).state, SOTTO_CONTACT_MUTUAL);
+    assert_int_equal(contact_of(alice, bob).state, SOTTO_CONTACT_ACCEPTED);
+    uint8_t body[SOTTO_BODY_BYTES], sealed[SOTTO_CELL_SEALED], payload[33] = { SOTTO_SYSTEM_CONFIRM };
+    memcpy(payload + 1, ((struct talk *)alice->m->talks.at[0])->confirm.b, 32);
+    payload[1 + world_draw(w, 32)] ^= (uint8_t)(1u << world_draw(w, 8));
+    struct sotto_body b = { .type = SOTTO_CONTENT_SYSTEM, .seq = 1, .time_ms = w->now_ms, .fragments = 1, .payload = SOTTO_SPAN(payload) };
+    sotto_body_encode(body, &b);
+    OK(sotto_session_send(((struct talk *)bob->m->talks.at[0])->s, sealed, NULL, body, 0, NULL, &bob->m->world));
+    assert_int_equal(sotto_messenger_cell_in(alice->m, sealed, world_now(w), &alice->acts), SOTTO_ERR_HELLO_CONFIRM);
+    assert_int_equal(alice->acts.count, 0);
+    check_stored(alice);
+    assert_int_equal(contact_of(alice, bob).state, SOTTO_CONTACT_ACCEPTED);
+    bob->hold_out = false;
+    person_crash(bob);                                /* hands his M3 out again */
+    world_run(w, 5000);
+    assert_int_equal(contact_of(alice, bob).state, SOTTO_CONTACT_MUTUAL);
+    world_free(w);
+}
+
 /* Requests are few: four a day of one person, and when all places are taken the cheapest puzzle goes. */
 static void test_request_limits(void **state)
 {
@@ -263,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_lost_hellos),
         cmocka_unit_test(test_answer_again),
         cmocka_unit_test(test_replayed_requests),
+        cmocka_unit_test(test_kept_request),
+        cmocka_unit_test(test_wrong_confirm),
         cmocka_unit_test(test_request_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

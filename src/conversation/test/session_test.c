@@ -522,7 +522,7 @@ static void test_tags(void **state)
     memset(list, 0, sizeof list);
     for (int i = 0; i < MAX; i++) {
         sotto_rng_fill(&rng.rng, list[i].tag.b, 16);
-        if (i % 3 == 0) memset(list[i].tag.b, 0xff, 8);                  /* runs that wrap round the end */
+        if (i % 100 == 0) memset(list[i].tag.b, 0xff, 8);                /* runs that wrap round the end */
     }
     for (int step = 0; step < 20000; step++) {
         int i = (int)sotto_rng_below(&rng.rng, MAX);
@@ -553,6 +553,46 @@ static void test_tags(void **state)
     sotto_tags_free(t);
 }
 
+/* Tags chosen to crowd at one place: refused after a bounded run, the table stays small, and all the others go on working. */
+static void test_crowded_tags(void **state)
+{
+    (void)state;
+    enum { CROWD = 500, OTHERS = 1000 };
+    struct sotto_chacha_rng rng;
+    struct sotto_tags *t;
+    static struct sotto_tag crowd[CROWD], others[OTHERS];
+    static bool in[CROWD];
+    int owner;
+    struct sotto_tag_place place = { &owner, { SOTTO_SLOT_CURRENT, 0 } }, found;
+    OK(sotto_crypto_init());
+    sotto_rng_from_seed(&rng, test_seed(), "crowded tags");
+    OK(sotto_tags_new(&t, 1u << 20));
+    uint32_t taken = 0;
+    for (int i = 0; i < OTHERS; i++) {
+        sotto_rng_fill(&rng.rng, others[i].b, 16);
+        if (sotto_be32(others[i].b + 4) == 0) others[i].b[4] = 1;
+        OK(sotto_tags_add(t, &others[i], &place));
+    }
+    for (int i = 0; i < CROWD; i++) {
+        sotto_rng_fill(&rng.rng, crowd[i].b, 16);
+        memset(crowd[i].b + 4, 0, 4);
+        enum sotto_err err = sotto_tags_add(t, &crowd[i], &place);
+        in[i] = err == SOTTO_OK;
+        taken += in[i];
+        assert_true(err == SOTTO_OK || err == SOTTO_ERR_FULL);
+    }
+    assert_true(taken >= 32 && taken <= 64);
+    assert_int_equal(sotto_tags_count(t), OTHERS + taken);
+    for (int i = 0; i < OTHERS; i++) assert_true(sotto_tags_find(t, &found, &others[i]));
+    for (int i = 0; i < CROWD; i++) {
+        assert_int_equal(sotto_tags_find(t, &found, &crowd[i]), in[i]);
+        sotto_tags_remove(t, &crowd[i]);
+    }
+    for (int i = 0; i < OTHERS; i++) assert_true(sotto_tags_find(t, &found, &others[i]));
+    assert_int_equal(sotto_tags_count(t), OTHERS);
+    sotto_tags_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_random_play), cmocka_unit_test(test_flipped_bits),       cmocka_unit_test(test_header_refusals),
         cmocka_unit_test(test_far_ahead),   cmocka_unit_test(test_chain_end),          cmocka_unit_test(test_healing),     cmocka_unit_test(test_both_secrets_needed),
         cmocka_unit_test(test_content),     cmocka_unit_test(test_window),             cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_crowded_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,11 @@
 
 #define WORLD_T0 1767225600000ull
 #define PEOPLE_MAX 4
+#define WORLD_IDLE_MS 1000u               /* of virtual time, in which no host stays busy */
 #define OK(expr) assert_int_equal((expr), SOTTO_OK)
 #define UNUSED __attribute__((unused))
+
+static unsigned worlds;                   /* made so far: the run that a broken rule names */
 
 struct stored { enum sotto_table table; uint64_t row; struct sotto_buf bytes; };
 struct line { uint64_t message; struct sotto_id chat; bool own; uint8_t type; uint32_t number, gap_before; uint8_t mid[8]; enum sotto_message_state state; char *text; size_t size; uint64_t ms; };
@@ -57,6 +60,8 @@ struct world {
     uint64_t seen_cells, crashes;
     bool twins;                           /* every call is also made on a messenger just loaded from the rows: the acts must be the same */
     uint64_t twin_calls;
+    unsigned prepare_pct;                 /* idle times: that often, after a call, something is prepared (world_prepares) */
+    uint64_t prepared;                    /* cells found prepared in both directions, over all looks */
     void (*watch)(struct world *w, struct person *p, const uint8_t cell[SOTTO_CELL_SEALED]);
 };
 
@@ -121,6 +126,31 @@ static UNUSED void rows_digest(struct person *p, uint8_t out[32])
     sotto_th_final(&th, out);
 }
 
+/* What is counted instead of stored: places taken by messages not acknowledged, and the addresses that are waited for. */
+static UNUSED void check_counted(const struct person *p)
+{
+    uint64_t tags = 0;
+    bool exact = true;
+    for (uint32_t i = 0; i < p->m->contacts.count; i++) {
+        const struct contact *c = (const struct contact *)p->m->contacts.at[i];
+        uint32_t unacked = 0;
+        for (uint32_t k = 0; k < c->out.count; k++) {
+            const struct outgoing *o = (const struct outgoing *)c->out.at[k];
+            unacked += o->message && o->state <= OUT_FLYING;
+        }
+        test_rule(c->unacked == unacked, "each message not acknowledged takes one place", worlds);
+    }
+    for (uint32_t i = 0; i < p->m->talks.count; i++) {
+        const struct talk *t = (const struct talk *)p->m->talks.at[i];
+        const struct sotto_session_core *core = &t->s->core;
+        exact = exact && !t->wide_until_ms && !t->tags_due && !t->tags_late;      /* the far look-ahead comes and goes by the clock */
+        tags += SOTTO_AHEAD_MIN + t->s->skipped_count;
+        if (core->recv_on) tags += core->recv_arrived < SOTTO_AHEAD_AFTER ? SOTTO_AHEAD_MIN : SOTTO_AHEAD_MORE;
+        test_rule(t->s->skipped_count <= SOTTO_SKIPPED_MAX, "skipped keys are bounded", worlds);
+    }
+    test_rule(!exact || sotto_tags_count(p->m->tags) == tags, "the table holds the addresses that are waited for", worlds);
+}
+
 /* What the messenger holds in memory must be what is stored: encodes every live thing and compares. */
 static UNUSED void check_stored(struct person *p)
 {
@@ -158,6 +188,7 @@ static UNUSED void check_stored(struct person *p)
         for (uint32_t j = 0; j < t->s->skipped_count; j++) assert_non_null(row_find(p, SOTTO_TABLE_SKIPPED, t->s->skipped[j].row));
     }
     assert_int_equal(count + (row_find(p, SOTTO_TABLE_META, 1) ? 1 : 0), p->rows_count);
+    check_counted(p);
 }
 
 static UNUSED struct line *line_find(struct person *p, uint64_t message)
@@ -291,6 +322,18 @@ static UNUSED void person_crash(struct person *p)
     person_start(p);
 }
 
+static UNUSED void person_idle(struct person *p)                          /* a little of its idle work, or all */
+{
+    struct world *w = p->w;
+    while (world_chance(w, 80) && sotto_messenger_prepare(p->m, (unsigned)world_draw(w, 25), world_now(w), &p->acts)) continue;
+    for (uint32_t i = 0; i < p->acts.count; i++) assert_int_equal(p->acts.slots[i].kind, SOTTO_ACT_PROBE);     /* nothing to store, nothing to send */
+    person_perform(p);
+    for (uint32_t i = 0; i < p->m->talks.count; i++) {
+        const struct sotto_session *s = ((struct talk *)p->m->talks.at[i])->s;
+        w->prepared += sotto_session_prepared_out(s) + sotto_session_prepared_in(s, false) + sotto_session_prepared_in(s, true);
+    }
+}
+
 static UNUSED void person_done(struct person *p)                          /* after each call */
 {
     struct world *w = p->w;
@@ -301,6 +344,7 @@ static UNUSED void person_done(struct person *p)                          /* aft
     }
     person_commit(p);
     person_perform(p);
+    check_counted(p);
     for (unsigned rounds = 0; p->probe && rounds < 1000; rounds++) {
         p->probe = false;
         for (uint32_t i = 0; i < w->pool_count; i++) {
@@ -309,7 +353,10 @@ static UNUSED void person_done(struct person *p)                          /* aft
             person_commit(p);
             person_perform(p);
         }
+        if (p->probe || !w->prepare_pct || !world_chance(w, w->prepare_pct)) continue;
+        person_idle(p);
     }
+    if (w->prepare_pct && world_chance(w, w->prepare_pct)) person_idle(p);
 }
 
 static UNUSED void person_start(struct person *p)
@@ -358,6 +405,7 @@ static UNUSED struct world *world_new(uint64_t seed, int people)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
+    worlds++;
     OK(sotto_crypto_init());
     sotto_rng_from_seed(&w->rng, seed, "world");
     w->now_ms = WORLD_T0;
@@ -386,6 +434,18 @@ static UNUSED void world_free(struct world *w)
     free(w->events);
     free(w->pool);
     free(w);
+}
+
+/* From now on its people use idle times, after that part of the calls. tables: also for tables of multiples. */
+static UNUSED void world_prepares(struct world *w, unsigned pct, unsigned tables)
+{
+    w->prepare_pct = pct;
+    for (int i = 0; i < w->people_count; i++) {
+        struct person *p = &w->people[i];
+        p->config.prepares = true;
+        p->config.tables_max = tables;
+        person_crash(p);
+    }
 }
 
 /* ---- Calls ---- */
@@ -479,6 +539,13 @@ static UNUSED bool world_step(struct world *w, uint64_t until_ms)
         if (!w->people[i].up) continue;
         uint64_t due = sotto_messenger_deadline(w->people[i].m);
         if (due < at) at = due, ticker = i, best = UINT32_MAX;
+    }
+    for (int i = 0; w->prepare_pct && at > w->now_ms + WORLD_IDLE_MS && i < w->people_count; i++) {
+        struct person *p = &w->people[i];             /* so long a rest is an idle time for every host */
+        if (!p->up || !sotto_messenger_idle(p->m)) continue;
+        person_idle(p);
+        person_done(p);
+        return true;
     }
     if (best == UINT32_MAX && ticker < 0) {
         if (until_ms > w->now_ms) w->now_ms = until_ms;

@@ -38,13 +38,14 @@ static void check_arrived(struct sent *sent, unsigned count)
     }
 }
 
-static void run_script(uint64_t seed, unsigned steps, unsigned loss, unsigned crash)
+static void run_script(uint64_t seed, unsigned steps, unsigned loss, unsigned crash, unsigned prepare)
 {
     struct world *w = world_new(seed, 2);
     struct person *a = &w->people[0], *b = &w->people[1];
     struct sent *sent = calloc(steps, sizeof *sent);
     unsigned count = 0;
     assert_non_null(sent);
+    if (prepare) world_prepares(w, prepare, prepare > 50 ? 2 : 0);
     world_befriend(a, b);
     w->loss_pct = loss;
     w->dup_pct = 15;
@@ -78,6 +79,7 @@ static void run_script(uint64_t seed, unsigned steps, unsigned loss, unsigned cr
     }
     w->loss_pct = w->crash_pct = 0;
     world_run(w, 4 * DAY_MS);
+    assert_int_equal(w->prepared > 0, prepare > 0);
     check_arrived(sent, count);
     assert_int_equal(texts_from(a, b) + texts_from(b, a), count);
     check_stored(a);
@@ -91,19 +93,73 @@ static void run_script(uint64_t seed, unsigned steps, unsigned loss, unsigned cr
 static void test_quiet_network(void **state)
 {
     (void)state;
-    run_script(test_seed(), 60, 0, 0);
+    run_script(test_seed(), 60, 0, 0, 0);
 }
 
 static void test_bad_network(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + i, 80, 20, 0);
+    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + i, 80, 20, 0, 0);
 }
 
 static void test_crashes(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + 100 + i, 80, 10, 4);
+    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + 100 + i, 80, 10, 4, 0);
+}
+
+/* With idle times, long and short, that make values and tags before they are needed. */
+static void test_prepared(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++) run_script(test_seed() + 300 + i, 80, 15, 2, i < 2 ? 30 : 90);
+}
+
+static const struct talk *talk_with(const struct person *p, const struct person *other)
+{
+    const struct contact *c = sotto_contact_find(p->m, &other->id);
+    assert_true(c && c->talks.count == 1);
+    return (const struct talk *)c->talks.at[0];
+}
+
+static void chatter(struct world *w, struct person *from, struct person *to, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "%u of %d to %d, at %llu", i, from->index, to->index, (unsigned long long)w->now_ms);
+        assert_true(do_send(from, to, text) != 0);
+        world_run(w, 5000);
+        assert_non_null(text_line(to, from, text));
+    }
+}
+
+/* Tables of multiples: after 32 cells, as many contacts as allowed, given on to a busier one after a rest, gone with the session. */
+static void test_tables(void **state)
+{
+    (void)state;
+    struct world *w = world_new(test_seed() + 400, 3);
+    struct person *a = &w->people[0], *b = &w->people[1], *c = &w->people[2];
+    world_prepares(w, 100, 1);
+    world_befriend(a, b);
+    world_befriend(a, c);
+    chatter(w, b, a, 5);
+    assert_null(talk_with(a, b)->s->p_table);
+    chatter(w, a, b, 20);
+    const struct sotto_session *s = talk_with(a, b)->s;
+    assert_true(s->p_table && s->xkey_table && talk_with(b, a)->s->p_table && a->m->tables_count == 1);
+    chatter(w, a, b, 5);                              /* cells made and opened with them */
+    chatter(w, b, a, 5);
+    chatter(w, a, c, 40);                             /* one contact is all a may have, and b wrote a moment ago */
+    assert_true(talk_with(a, b)->s->p_table && !talk_with(a, c)->s->p_table && talk_with(c, a)->s->p_table);
+    world_run(w, 11 * MINUTE_MS);
+    chatter(w, a, c, 40);
+    assert_true(!talk_with(a, b)->s->p_table && talk_with(a, c)->s->p_table && a->m->tables_count == 1);
+    chatter(w, b, a, 2);
+    OK(person_call(a, &(struct call){ .kind = CALL_END, .other = c }));
+    person_done(a);
+    assert_int_equal(a->m->tables_count, 0);
+    assert_true(w->prepared > 0);
+    world_free(w);
 }
 
 /* A messenger loaded from its rows does, at every single step, exactly what the one that lived on does. */
@@ -158,6 +214,8 @@ int main(void)
         cmocka_unit_test(test_quiet_network),
         cmocka_unit_test(test_bad_network),
         cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_prepared),
+        cmocka_unit_test(test_tables),
         cmocka_unit_test(test_reloaded_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
