@@ -466,10 +466,11 @@ int args_verb(struct app *app, struct command *out, const struct sotto_cli_verb 
         if (!bad) json_object_set_new(params, p->name, value);
     }
     for (unsigned i = 0; i < verb->param_count && !bad; i++)
-        if (strcmp(verb->params[i].name, "account") == 0 && app->o.account && !json_object_get(params, "account"))
-            json_object_set_new(params, "account", json_string(app->o.account));
+        if (strcmp(verb->params[i].name, "account") == 0 && app->o.account && !json_object_get(params, "account") &&
+            json_object_set_new(params, "account", json_string(app->o.account)) != 0)
+            bad = usage_error(app, "--account is not UTF-8 text.");
     if (!bad && app->o.request_key) {
-        if (verb->write) json_object_set_new(params, "requestKey", json_string(app->o.request_key));
+        if (verb->write) bad = json_object_set_new(params, "requestKey", json_string(app->o.request_key)) == 0 ? 0 : usage_error(app, "--request-key is not UTF-8 text.");
         else bad = usage_error(app, "%s %s changes nothing, so it takes no --request-key.", verb->object, verb->verb);
     }
     if (!bad) bad = take_missing(app, params, verb);

@@ -102,16 +102,46 @@ static enum sotto_err sealed_get(struct sotto_node *n, struct sotto_node_account
     return err;
 }
 
+enum sotto_err sotto_profile_encode(struct sotto_buf *out, const struct sotto_node_account *a)
+{
+    size_t name = strlen(a->name);
+    SOTTO_TRY(sotto_buf_add_u8(out, PROFILE_VERSION));
+    SOTTO_TRY(sotto_buf_add_u8(out, (uint8_t)name));
+    SOTTO_TRY(sotto_buf_add(out, a->name, name));
+    SOTTO_TRY(sotto_buf_add_u16(out, (uint16_t)a->cert.size));
+    SOTTO_TRY(sotto_buf_add_span(out, sotto_buf_span(&a->cert)));
+    return sotto_buf_add_u64(out, a->backup_ms);
+}
+
+enum sotto_err sotto_profile_decode(struct sotto_node_account *a, struct sotto_span plain)
+{
+    struct sotto_reader r = sotto_reader(plain);
+    uint8_t version, size;
+    uint16_t cert_size;
+    uint64_t backup_ms;
+    struct sotto_span name, cert;
+    SOTTO_TRY(sotto_get_u8(&r, &version));
+    SOTTO_TRY(sotto_get_u8(&r, &size));
+    if (version != PROFILE_VERSION || size >= sizeof a->name) return SOTTO_ERR_FORMAT;
+    SOTTO_TRY(sotto_get_span(&r, &name, size));
+    SOTTO_TRY(sotto_get_u16(&r, &cert_size));
+    SOTTO_TRY(sotto_get_span(&r, &cert, cert_size));
+    SOTTO_TRY(sotto_get_u64(&r, &backup_ms));
+    SOTTO_TRY(sotto_get_end(&r));
+    if (cert_size > SOTTO_CERT_MAX || memchr(name.data, 0, name.size)) return SOTTO_ERR_FORMAT;
+    SOTTO_TRY(sotto_buf_reserve(&a->cert, a->cert.size < cert_size ? cert_size - a->cert.size : 0));
+    a->cert.size = 0;
+    SOTTO_TRY(sotto_buf_add_span(&a->cert, cert));         /* has its room */
+    memcpy(a->name, name.data, name.size);
+    a->name[name.size] = 0;
+    a->backup_ms = backup_ms;
+    return SOTTO_OK;
+}
+
 enum sotto_err sotto_profile_save(struct sotto_node *n, struct sotto_node_account *a)
 {
     struct sotto_buf b = sotto_buf_make(1024);
-    size_t name = strlen(a->name);
-    enum sotto_err err = sotto_buf_add_u8(&b, PROFILE_VERSION);
-    if (err == SOTTO_OK) err = sotto_buf_add_u8(&b, (uint8_t)name);
-    if (err == SOTTO_OK) err = sotto_buf_add(&b, a->name, name);
-    if (err == SOTTO_OK) err = sotto_buf_add_u16(&b, (uint16_t)a->cert.size);
-    if (err == SOTTO_OK) err = sotto_buf_add_span(&b, sotto_buf_span(&a->cert));
-    if (err == SOTTO_OK) err = sotto_buf_add_u64(&b, a->backup_ms);
+    enum sotto_err err = sotto_profile_encode(&b, a);
     if (err == SOTTO_OK) err = sealed_put(n, a, &a->keys->sub[SOTTO_PURPOSE_CONTACTS], "profile", sotto_buf_span(&b));
     sotto_buf_free(&b);
     return err;
@@ -121,20 +151,7 @@ static enum sotto_err profile_load(struct sotto_node *n, struct sotto_node_accou
 {
     struct sotto_buf b = sotto_buf_make(1024);
     enum sotto_err err = sealed_get(n, a, &a->keys->sub[SOTTO_PURPOSE_CONTACTS], "profile", &b);
-    struct sotto_reader r = sotto_reader(sotto_buf_span(&b));
-    uint8_t version = 0, name = 0;
-    uint16_t cert = 0;
-    struct sotto_span s;
-    if (err == SOTTO_OK) err = sotto_get_u8(&r, &version);
-    if (err == SOTTO_OK && version != PROFILE_VERSION) err = SOTTO_ERR_FORMAT;
-    if (err == SOTTO_OK) err = sotto_get_u8(&r, &name);
-    if (err == SOTTO_OK && name >= sizeof a->name) err = SOTTO_ERR_FORMAT;
-    if (err == SOTTO_OK) err = sotto_get_bytes(&r, a->name, name);
-    if (err == SOTTO_OK) a->name[name] = 0, err = sotto_get_u16(&r, &cert);
-    if (err == SOTTO_OK) err = sotto_get_span(&r, &s, cert);
-    if (err == SOTTO_OK) a->cert.size = 0, err = sotto_buf_add_span(&a->cert, s);
-    if (err == SOTTO_OK) err = sotto_get_u64(&r, &a->backup_ms);
-    if (err == SOTTO_OK) err = sotto_get_end(&r);
+    if (err == SOTTO_OK) err = sotto_profile_decode(a, sotto_buf_span(&b));
     sotto_buf_free(&b);
     return err;
 }
@@ -257,9 +274,8 @@ static enum sotto_err day_rotate(struct sotto_node *n, struct sotto_node_account
             *a->keys = *old;
             a->day_key_ms = old_ms;
         } else {
-            /* the old keys must not live on in the log of the database */
-            enum sotto_err cut = sotto_store_wal_truncate(n->store);
-            if (cut != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "wal-not-truncated", "reason=%s", sotto_err_name(cut));
+            n->removed = true;                            /* what the old keys sealed must not live on in the database's log and pages */
+            sotto_leave_no_copy(n);
         }
     }
     for (int t = 0; t < SOTTO_TABLE_COUNT; t++) sotto_buf_free(&tables[t].rows);
@@ -282,6 +298,7 @@ static enum sotto_err load_row(void *ctx, uint64_t id, struct sotto_span value)
 
 enum sotto_err sotto_account_reload(struct sotto_node *n, struct sotto_node_account *a)
 {
+    sotto_batch_close(n);
     SOTTO_ASSERT(a->keys && n->txn_depth == 0);
     struct sotto_now now = sotto_io_now();
     sotto_messenger_free(a->messenger);
@@ -291,6 +308,7 @@ enum sotto_err sotto_account_reload(struct sotto_node *n, struct sotto_node_acco
     struct sotto_messenger_config config = {
         .keys = &a->keys->roles, .cert = sotto_buf_span(&a->cert), .receipt_mean_ms = sotto_config_number(n->config, SOTTO_KEY_RELAY_RECEIPT),
         .puzzle_bits = 20, .contacts_max = SOTTO_CHATS_MAX, .requests_max = 256, .pending_max = 64, .unacked_max = 1000,
+        .prepares = true, .tables_max = (unsigned)sotto_config_number(n->config, SOTTO_KEY_LIMITS_TABLES),
         .rng = &n->rng.rng, .log = n->log,
     };
     struct loading l = { .node = n, .account = a };
@@ -366,6 +384,23 @@ enum sotto_err sotto_account_opened(struct sotto_node *n, struct sotto_node_acco
     return SOTTO_OK;
 }
 
+void sotto_locks_check(struct sotto_node *n)
+{
+    unsigned unlocked = sotto_guard_unlocked();
+    if (unlocked <= n->lock_warned) return;
+    if (n->lock_warned == 0)
+        sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "memory-not-locked",
+                       "regions=%u todo=\"keys could reach the swap: raise LimitMEMLOCK (systemd) or ulimit -l, 64 MiB are enough\"", unlocked);
+    n->lock_warned = unlocked;
+}
+
+void sotto_leave_no_copy(struct sotto_node *n)
+{
+    enum sotto_err err = n->removed ? sotto_store_compact(n->store) : sotto_store_wal_truncate(n->store);
+    if (err == SOTTO_OK) n->removed = false;
+    else sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "wal-not-truncated", "reason=%s", sotto_err_name(err));
+}
+
 void sotto_account_lock(struct sotto_node *n, struct sotto_node_account *a)
 {
     sotto_network_forget(n, a);
@@ -377,13 +412,14 @@ void sotto_account_lock(struct sotto_node *n, struct sotto_node_account *a)
     a->stalled = false;
     SOTTO_WIPE(a->name);
     a->cert.size = 0;
-    enum sotto_err err = sotto_store_begun(n->store) ? SOTTO_OK : sotto_store_wal_truncate(n->store);
-    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "wal-not-truncated", "reason=%s", sotto_err_name(err));
+    sotto_tasks_forget(n);
+    if (!sotto_store_begun(n->store)) sotto_leave_no_copy(n);
 }
 
 void sotto_accounts_tick(struct sotto_node *n, struct sotto_now now)
 {
     uint64_t idle_us = sotto_config_number(n->config, SOTTO_KEY_VAULT_LOCK_AFTER) * 1000;
+    sotto_locks_check(n);
     for (unsigned i = 0; i < n->account_count; i++) {
         struct sotto_node_account *a = n->accounts[i];
         if (!a->keys) continue;

@@ -2,6 +2,7 @@
  * person reads. */
 #include "node/impl.h"
 
+#include "base/plant.h"
 #include "crypto/hash.h"
 
 #include <stdio.h>
@@ -114,9 +115,46 @@ static enum sotto_err request_put(struct sotto_node *n, struct sotto_call *call,
     }
     sotto_wipe(text, strlen(text));
     free(text);
-    if (err == SOTTO_OK) err = sotto_store_request_put(n->store, number, SOTTO_SPAN(id), hash, sotto_io_now().wall_ms, sotto_buf_span(&value));
+    if (err == SOTTO_OK && !SOTTO_PLANTED(REQUEST_NOT_STORED)) err = sotto_store_request_put(n->store, number, SOTTO_SPAN(id), hash, sotto_io_now().wall_ms, sotto_buf_span(&value));
     sotto_buf_free(&value);
     return err;
+}
+
+/* A call that carries a key, from its begin to its commit or abort. A second one with the same key must not do the same thing again. */
+struct keyed { struct keyed *next; struct sotto_call *call; uint8_t id[32], hash[32]; };
+
+static int keyed_add(struct sotto_node *n, struct sotto_call *call)
+{
+    struct keyed *k = calloc(1, sizeof *k);
+    if (!k) return 1003;
+    request_id(k->id, call);
+    sotto_call_params_hash(call, k->hash);
+    for (const struct keyed *other = n->keyed; other; other = other->next) {
+        if (memcmp(other->id, k->id, sizeof k->id) != 0) continue;
+        int code = memcmp(other->hash, k->hash, sizeof k->hash) == 0 ? 1003 : 1007;      /* the first one's answer is worth waiting for */
+        free(k);
+        return code;
+    }
+    k->call = call;
+    k->next = n->keyed;
+    n->keyed = k;
+    return 0;
+}
+
+static void keyed_remove(struct sotto_node *n, const struct sotto_call *call)
+{
+    for (struct keyed **at = (struct keyed **)&n->keyed; *at; at = &(*at)->next) {
+        struct keyed *k = *at;
+        if (k->call != call) continue;
+        *at = k->next;
+        free(k);
+        return;
+    }
+}
+
+void sotto_api_end(struct sotto_node *n)
+{
+    while (n->keyed) keyed_remove(n, ((struct keyed *)n->keyed)->call);
 }
 
 static int on_begin(void *ctx, struct sotto_call *call, json_t **stored)
@@ -129,10 +167,13 @@ static int on_begin(void *ctx, struct sotto_call *call, json_t **stored)
         if (err == SOTTO_ERR_REPLAY) return 1007;
         if (err == SOTTO_ERR_LOCKED) return 1105;
         if (err != SOTTO_ERR_MISSING) return code_of(err);
+        int code = keyed_add(n, call);
+        if (code) return code;
     }
     sotto_api_attach(n);
     if (n->txn_err == SOTTO_OK) return 0;
     enum sotto_err err = n->txn_err;
+    keyed_remove(n, call);
     n->rpc_txn = false;
     (void)!sotto_txn_end(n, false);
     return code_of(err);
@@ -141,6 +182,7 @@ static int on_begin(void *ctx, struct sotto_call *call, json_t **stored)
 static int on_commit(void *ctx, struct sotto_call *call, json_t *result)
 {
     struct sotto_node *n = ctx;
+    keyed_remove(n, call);
     if (sotto_call_request_key(call)) {
         sotto_api_attach(n);
         enum sotto_err err = request_put(n, call, result);
@@ -157,7 +199,7 @@ static int on_commit(void *ctx, struct sotto_call *call, json_t *result)
 static void on_abort(void *ctx, struct sotto_call *call)
 {
     struct sotto_node *n = ctx;
-    (void)call;
+    keyed_remove(n, call);
     if (!n->rpc_txn) return;
     n->rpc_txn = false;
     (void)!sotto_txn_end(n, false);                       /* it was to be undone: its answer is CANCELLED */

@@ -69,6 +69,7 @@ static void work_done(void *arg, bool cancelled)
     struct work *w = arg;
     struct sotto_node_account *a = w->account;
     (void)cancelled;
+    sotto_batch_close(w->node);
     if (a && w->what == OPEN) a->opening = false;
     if (!w->ran) w->err = SOTTO_ERR_CANCELLED;
     if (w->node->stopping) w->err = SOTTO_ERR_CANCELLED;
@@ -84,18 +85,16 @@ static void work_done(void *arg, bool cancelled)
 static struct work *work_new(struct sotto_node *n, struct sotto_node_account *a, const char *passphrase)
 {
     struct work *w = calloc(1, sizeof *w);
-    bool locked = true;
     if (!w) return NULL;
     w->node = n;
     w->account = a;
-    w->keys = sotto_guard_new(sizeof *w->keys, &locked);
+    w->keys = sotto_guard_new(sizeof *w->keys, NULL);
     w->secret = sotto_guard_new(sizeof *w->secret, NULL);
     if (!w->keys || !w->secret) {
         work_free(w);
         return NULL;
     }
-    if (!locked && !n->lock_warned++)
-        sotto_log_line(n->log, SOTTO_LOG_WARN, "account", "memory-not-locked", "todo=\"raise LimitMEMLOCK: keys could reach the swap\"");
+    sotto_locks_check(n);
     if (passphrase) snprintf(w->secret->text, sizeof w->secret->text, "%s", passphrase);
     return w;
 }
@@ -234,6 +233,14 @@ json_t *sotto_task_answer(const struct sotto_task *t)
     return o;
 }
 
+static void make_after(struct sotto_node *n, void *arg, bool committed)
+{
+    struct work *w = arg;
+    struct sotto_task *t = w->task;
+    if (!committed) work_free(w);                         /* and the task with its call */
+    else if (!work_start(w, NULL)) sotto_task_fail(n, t, 1003, NULL);
+}
+
 static void make(struct sotto_node *n, struct sotto_call *call, const char *method, const char *name, const char *passphrase, const struct sotto_entropy *entropy)
 {
     struct work *w = work_new(n, NULL, passphrase ? passphrase : "");
@@ -250,9 +257,7 @@ static void make(struct sotto_node *n, struct sotto_call *call, const char *meth
     w->secret->entropy = *entropy;
     snprintf(w->name, sizeof w->name, "%s", name);
     snprintf(t->step, sizeof t->step, "deriving the key from the passphrase");
-    if (!work_start(w, NULL)) {
-        sotto_task_fail(n, t, 1003, NULL);
-    }
+    sotto_txn_after(n, make_after, w);
     sotto_call_result(call, sotto_task_answer(t));
 }
 
@@ -592,6 +597,7 @@ static enum sotto_err forget(struct sotto_node *n, struct sotto_node_account *a)
         }
     if (a->busy) a->gone = true;                          /* no longer in the list; what its workers bring is refused */
     else sotto_account_free(a);
+    n->removed = true;
     if (n->current == number) n->current = n->account_count ? n->accounts[0]->number : 0;
     return SOTTO_OK;
 }
@@ -627,6 +633,7 @@ static void removed(struct work *w)
     if (!opened_well(w)) return;
     enum sotto_err err = destroy(w->node, w->account);
     w->account = NULL;
+    sotto_leave_no_copy(w->node);
     if (!w->call) return;
     if (err == SOTTO_OK) sotto_call_result(w->call, json_true());
     else sotto_api_fail(w->call, err);
@@ -661,8 +668,7 @@ static void vault_wipe(void *ctx, struct sotto_call *call, const struct sotto_va
         sotto_api_fail(call, err);
         return;
     }
-    err = sotto_store_wal_truncate(n->store);
-    if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "wal-not-truncated", "reason=%s", sotto_err_name(err));
+    sotto_leave_no_copy(n);
     n->wipe_all = p->level == SOTTO_VAULT_WIPE_LEVEL_ALL;  /* every file of the data directory, when the node has closed them */
     sotto_call_result(call, json_true());
     if (n->wipe_all) sotto_node_stop(n);

@@ -207,6 +207,7 @@ static void backup_done(void *arg, bool cancelled)
 {
     struct backup_work *w = arg;
     struct sotto_node *n = w->node;
+    sotto_batch_close(n);
     if (!w->ran || n->stopping || (cancelled && w->what == RESTORE)) sotto_task_cancelled(n, w->task);
     else if (w->err == SOTTO_ERR_PASSPHRASE) sotto_task_fail(n, w->task, 1106, "what", "the backup", NULL);
     else if (w->err == SOTTO_ERR_FORMAT || w->err == SOTTO_ERR_VAULT_COST) sotto_task_fail(n, w->task, 1203, "n", "0", NULL);
@@ -260,15 +261,19 @@ static struct backup_work *begin(struct sotto_node *n, struct sotto_call *call, 
     return w;
 }
 
+static void start_after(struct sotto_node *n, void *arg, bool committed)
+{
+    struct backup_work *w = arg;
+    struct sotto_task *t = w->task;
+    if (committed && sotto_workers_run(n->workers, &t->job, SOTTO_LANE_WORK, backup_run, backup_done, w) == SOTTO_OK) return;
+    backup_free(w);
+    if (committed) sotto_task_fail(n, t, 1003, NULL);     /* else the task went with its call */
+}
+
 static void start(struct backup_work *w, struct sotto_call *call)
 {
-    struct sotto_node *n = w->node;
     json_t *told_job = sotto_task_answer(w->task);
-    struct sotto_task *t = w->task;
-    if (sotto_workers_run(n->workers, &t->job, SOTTO_LANE_WORK, backup_run, backup_done, w) != SOTTO_OK) {
-        backup_free(w);
-        sotto_task_fail(n, t, 1003, NULL);
-    }
+    sotto_txn_after(w->node, start_after, w);
     sotto_call_result(call, told_job);
 }
 

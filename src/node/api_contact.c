@@ -301,6 +301,7 @@ static void mark(struct found *f, struct sotto_call *call, bool on)
 static void safety_done(void *arg, bool cancelled)
 {
     struct safety_work *w = arg;
+    sotto_batch_close(w->node);
     struct found f = { .n = w->node, .a = sotto_account_number(w->node, w->account) };
     if (w->call) {
         if (cancelled || !f.a || !f.a->messenger) sotto_call_error(w->call, 1105, NULL);

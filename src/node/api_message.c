@@ -207,7 +207,7 @@ static void message_remove(void *ctx, struct sotto_call *call, const struct sott
         if (sotto_messenger_cancel(a->messenger, message, sotto_io_now(), &a->acts) == SOTTO_OK) sotto_txn_apply(n, a);
     }
     json_t *was = err == SOTTO_OK ? sotto_json_message(&h, &a->id) : NULL;
-    if (err == SOTTO_OK) err = sotto_store_message_delete(n->store, a->number, message);
+    if (err == SOTTO_OK) err = sotto_rows_message_delete(n, a, message);
     if (err == SOTTO_OK) err = sotto_event_add(n, a, "chat.changed", json_pack("{s:o}", "chat", sotto_json_id(&h.m.chat)));
     sotto_buf_free(&hold);
     if (err == SOTTO_OK) {

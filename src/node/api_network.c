@@ -118,6 +118,41 @@ static bool find_peer(struct sotto_node *n, const char *text, struct sotto_peer_
     return false;
 }
 
+/* What the host is told once the row of a verb is durable; or, for a neighbour that was added before, if it is not. */
+struct peer_after { uint8_t key[64]; uint32_t conn; uint64_t ban_us; };
+
+static struct peer_after *peer_after_new(const uint8_t key[64])
+{
+    struct peer_after *p = calloc(1, sizeof *p);
+    if (p) memcpy(p->key, key, 64);
+    return p;
+}
+
+static void add_after(struct sotto_node *n, void *arg, bool committed)
+{
+    struct peer_after *p = arg;
+    if (!committed) (void)!sotto_host_remove(sotto_net_host(n->net), p->key, sotto_io_now(), &n->outq);
+    free(p);
+}
+
+static void remove_after(struct sotto_node *n, void *arg, bool committed)
+{
+    struct peer_after *p = arg;
+    struct sotto_host *host = sotto_net_host(n->net);
+    if (committed) {
+        (void)!sotto_host_remove(host, p->key, sotto_io_now(), &n->outq);        /* missing: it dialled us, and is gone or goes now */
+        if (p->conn) sotto_host_disconnect(host, p->conn, SOTTO_REASON_REQUESTED, sotto_io_now(), &n->outq);
+    }
+    free(p);
+}
+
+static void ban_after(struct sotto_node *n, void *arg, bool committed)
+{
+    struct peer_after *p = arg;
+    if (committed) (void)!sotto_host_ban(sotto_net_host(n->net), p->key, p->ban_us, sotto_io_now(), &n->outq);
+    free(p);
+}
+
 static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer_add_params *p)
 {
     struct sotto_node *n = ctx;
@@ -139,10 +174,12 @@ static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer
         char enode[256];
         bool fresh = err == SOTTO_OK;
         sotto_enode_text(enode, &e);
-        err = added_change(n, e.key, enode);
+        struct peer_after *undo = fresh ? peer_after_new(e.key) : NULL;
+        if (undo) sotto_txn_after(n, add_after, undo);
+        else if (fresh) (void)!sotto_host_remove(sotto_net_host(n->net), e.key, sotto_io_now(), &n->outq);
+        err = fresh && !undo ? SOTTO_ERR_NOMEM : added_change(n, e.key, enode);
         if (err != SOTTO_OK) {
-            if (fresh) (void)!sotto_host_remove(sotto_net_host(n->net), e.key, sotto_io_now(), &n->outq);
-            sotto_api_fail(call, err);
+            sotto_api_fail(call, err);                    /* the call is undone, and the adding with it */
             return;
         }
         if (!find_peer(n, p->address, &info)) {
@@ -162,12 +199,14 @@ static void peer_remove(void *ctx, struct sotto_call *call, const struct sotto_p
         return;
     }
     json_t *was = peer_json(&info, sotto_io_now());
-    enum sotto_err err = sotto_host_remove(sotto_net_host(n->net), info.key, sotto_io_now(), &n->outq);
-    if (err == SOTTO_ERR_MISSING) err = SOTTO_OK;         /* dialled us: it is gone, or goes with the next disconnect */
-    if (err == SOTTO_OK) err = added_change(n, info.key, NULL);
-    if (err == SOTTO_OK && info.peer) sotto_host_disconnect(sotto_net_host(n->net), info.peer, SOTTO_REASON_REQUESTED, sotto_io_now(), &n->outq);
-    if (err == SOTTO_OK) sotto_call_result(call, was);
-    else {
+    struct peer_after *gone = peer_after_new(info.key);
+    enum sotto_err err = gone ? added_change(n, info.key, NULL) : SOTTO_ERR_NOMEM;
+    if (err == SOTTO_OK) {
+        gone->conn = info.peer;
+        sotto_txn_after(n, remove_after, gone);
+        sotto_call_result(call, was);
+    } else {
+        free(gone);
         json_decref(was);
         sotto_api_fail(call, err);
     }
@@ -183,14 +222,17 @@ static void peer_ban(void *ctx, struct sotto_call *call, const struct sotto_peer
         return;
     }
     json_t *was = peer_json(&info, sotto_io_now());
-    enum sotto_err err = sotto_host_ban(sotto_net_host(n->net), info.key, p->ms * 1000, sotto_io_now(), &n->outq);
-    if (err == SOTTO_ERR_STATE) {
+    struct peer_after *ban = peer_after_new(info.key);
+    if (memcmp(info.key, n->self.key, 64) == 0) {
+        free(ban);
         json_decref(was);
-        sotto_call_error(call, 1009, "thing", "the peer", "state", "static: it is never banned; remove it first", NULL);
-    } else if (err != SOTTO_OK) {
+        sotto_call_error(call, 1009, "thing", "the peer", "state", "this node itself", NULL);
+    } else if (!ban) {
         json_decref(was);
-        sotto_api_fail(call, err);
+        sotto_api_fail(call, SOTTO_ERR_NOMEM);
     } else {
+        ban->ban_us = p->ms * 1000;
+        sotto_txn_after(n, ban_after, ban);
         sotto_call_result(call, was);
     }
 }

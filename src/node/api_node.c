@@ -2,10 +2,10 @@
 #include "node/impl.h"
 
 #include "base/text.h"
+#include "io/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 static json_t *part(const char *state, uint64_t since, const char *text)
 {
@@ -130,14 +130,13 @@ static void doctor_files(struct doctor *d)
 
 static void doctor_limits(struct doctor *d)
 {
-    struct rlimit lock, core;
-    bool locked = true;
+    bool locked = true, dumps = sotto_process_dumps();
     void *probe = sotto_guard_new(64u << 10, &locked);
     sotto_guard_free(probe);
-    if (getrlimit(RLIMIT_MEMLOCK, &lock) != 0 || getrlimit(RLIMIT_CORE, &core) != 0) return;
+    if (sotto_guard_unlocked()) locked = false;           /* of some session, once the limit was used up */
     check(d, "memlock", locked ? "ok" : "warn", locked ? "Keys are locked in memory." : "Keys could not be locked in memory.",
           locked ? "" : "They could reach the swap.", locked ? "" : "Raise the limit: LimitMEMLOCK=64M, or ulimit -l 65536.");
-    check(d, "core", core.rlim_cur == 0 ? "ok" : "warn", core.rlim_cur == 0 ? "Core dumps are off." : "Core dumps are on.", "", core.rlim_cur == 0 ? "" : "ulimit -c 0");
+    check(d, "core", dumps ? "warn" : "ok", dumps ? "Core dumps are on." : "Core dumps are off.", "", dumps ? "ulimit -c 0" : "");
 }
 
 static void doctor_network(struct doctor *d)

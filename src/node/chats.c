@@ -12,7 +12,17 @@ static uint64_t row_of(struct sotto_node_account *a, const struct sotto_id *id)
     return sotto_be64(key) >> 1;                          /* the store's ids end at 2^63 - 1 */
 }
 
-static enum sotto_err decode(struct sotto_chat *out, struct sotto_span plain)
+enum sotto_err sotto_chat_encode(struct sotto_buf *out, const struct sotto_chat *chat)
+{
+    SOTTO_TRY(sotto_buf_add_u8(out, CHAT_VERSION));
+    SOTTO_TRY(sotto_buf_add(out, chat->id.b, 20));
+    SOTTO_TRY(sotto_buf_add_u8(out, chat->archived));
+    SOTTO_TRY(sotto_buf_add_u64(out, chat->keep_ms));
+    SOTTO_TRY(sotto_buf_add_u32(out, (uint32_t)chat->draft.size));
+    return sotto_buf_add_span(out, sotto_buf_span(&chat->draft));
+}
+
+enum sotto_err sotto_chat_decode(struct sotto_chat *out, struct sotto_span plain)
 {
     struct sotto_reader r = sotto_reader(plain);
     struct sotto_chat c = { .draft = sotto_buf_make(SOTTO_DRAFT_MAX) };
@@ -27,6 +37,7 @@ static enum sotto_err decode(struct sotto_chat *out, struct sotto_span plain)
     SOTTO_TRY(sotto_get_u32(&r, &size));
     SOTTO_TRY(sotto_get_span(&r, &draft, size));
     SOTTO_TRY(sotto_get_end(&r));
+    if (archived > 1) return SOTTO_ERR_FORMAT;
     c.archived = archived == 1;
     SOTTO_TRY(sotto_buf_add_span(&c.draft, draft));
     *out = c;
@@ -39,7 +50,7 @@ enum sotto_err sotto_chat_load(struct sotto_chat *out, struct sotto_node *n, str
     struct sotto_buf sealed = sotto_buf_make(SOTTO_DRAFT_MAX + 256), plain = sotto_buf_make(SOTTO_DRAFT_MAX + 256);
     enum sotto_err err = sotto_store_get(n->store, &sealed, a->number, "chat", row);
     if (err == SOTTO_OK) err = sotto_row_open(&plain, &a->keys->sub[SOTTO_PURPOSE_CONTACTS], "chat", row, "value", sotto_buf_span(&sealed));
-    if (err == SOTTO_OK) err = decode(out, sotto_buf_span(&plain));
+    if (err == SOTTO_OK) err = sotto_chat_decode(out, sotto_buf_span(&plain));
     if (err == SOTTO_ERR_MISSING) {
         *out = (struct sotto_chat){ .id = *id, .draft = sotto_buf_make(SOTTO_DRAFT_MAX) };
         err = SOTTO_OK;
@@ -55,12 +66,7 @@ enum sotto_err sotto_chat_save(struct sotto_node *n, struct sotto_node_account *
     uint64_t row = row_of(a, &chat->id);
     struct sotto_buf plain = sotto_buf_make(SOTTO_DRAFT_MAX + 256), sealed = sotto_buf_make(SOTTO_DRAFT_MAX + 256);
     sotto_rng_fill(&n->rng.rng, nonce, sizeof nonce);
-    enum sotto_err err = sotto_buf_add_u8(&plain, CHAT_VERSION);
-    if (err == SOTTO_OK) err = sotto_buf_add(&plain, chat->id.b, 20);
-    if (err == SOTTO_OK) err = sotto_buf_add_u8(&plain, chat->archived);
-    if (err == SOTTO_OK) err = sotto_buf_add_u64(&plain, chat->keep_ms);
-    if (err == SOTTO_OK) err = sotto_buf_add_u32(&plain, (uint32_t)chat->draft.size);
-    if (err == SOTTO_OK) err = sotto_buf_add_span(&plain, sotto_buf_span(&chat->draft));
+    enum sotto_err err = sotto_chat_encode(&plain, chat);
     if (err == SOTTO_OK) err = sotto_row_seal(&sealed, &a->keys->sub[SOTTO_PURPOSE_CONTACTS], "chat", row, "value", sotto_buf_span(&plain), nonce);
     if (err == SOTTO_OK) err = sotto_store_put(n->store, a->number, "chat", row, sotto_buf_span(&sealed));
     sotto_buf_free(&plain);
@@ -97,7 +103,7 @@ void sotto_chats_prune(struct sotto_node *n, struct sotto_node_account *a, struc
         struct sotto_store_query q = { .account = a->number, .chat = SOTTO_SPAN(key) };
         enum sotto_err err = sotto_store_message_list(n->store, &q, old_one, &p);
         sotto_txn_begin(n);
-        for (size_t at = 0; err == SOTTO_OK && at < p.ids.size; at += 8) err = sotto_store_message_delete(n->store, a->number, sotto_be64(p.ids.data + at));
+        for (size_t at = 0; err == SOTTO_OK && at < p.ids.size; at += 8) err = sotto_rows_message_delete(n, a, sotto_be64(p.ids.data + at));
         if (err != SOTTO_OK) sotto_txn_fail(n, err);
         err = sotto_txn_end(n, true);
         if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "prune-failed", "reason=%s", sotto_err_name(err));
@@ -262,7 +268,7 @@ static void chat_clear(void *ctx, struct sotto_call *call, const struct sotto_ch
     struct sotto_buf ids = sotto_buf_make(64u << 20);
     struct sotto_store_query q = { .account = f.a->number, .chat = SOTTO_SPAN(key) };
     enum sotto_err err = sotto_store_message_list(f.n->store, &q, any_one, &ids);
-    for (size_t i = 0; err == SOTTO_OK && i < ids.size; i += 8) err = sotto_store_message_delete(f.n->store, f.a->number, sotto_be64(ids.data + i));
+    for (size_t i = 0; err == SOTTO_OK && i < ids.size; i += 8) err = sotto_rows_message_delete(f.n, f.a, sotto_be64(ids.data + i));
     sotto_buf_free(&ids);
     if (err == SOTTO_OK) err = sotto_event_add(f.n, f.a, "chat.changed", json_pack("{s:o}", "chat", sotto_json_id(&f.c.id)));
     if (err != SOTTO_OK) fail(&f, call, err);

@@ -105,14 +105,16 @@ static enum sotto_err list_one(void *ctx, const struct sotto_store_event *e)
     return SOTTO_OK;
 }
 
+void sotto_cursor_text(char out[SOTTO_CURSOR_TEXT], uint64_t seq) { snprintf(out, SOTTO_CURSOR_TEXT, "e%" PRIu64, seq); }
+
 static json_t *cursor_json(uint64_t seq)
 {
-    char text[32];
-    snprintf(text, sizeof text, "e%" PRIu64, seq);
+    char text[SOTTO_CURSOR_TEXT];
+    sotto_cursor_text(text, seq);
     return json_string(text);
 }
 
-static bool cursor_parse(uint64_t *out, const char *text)
+bool sotto_cursor_parse(uint64_t *out, const char *text)
 {
     char *end;
     if (text[0] != 'e' || text[1] < '0' || text[1] > '9') return false;
@@ -168,10 +170,15 @@ static void waiter_free(struct waiter *w)
 static void wait_over(void *ctx, struct sotto_now now)
 {
     struct waiter *w = ctx;
+    struct sotto_node *n = w->node;
     bool none;
     enum sotto_err err;
     (void)now;
-    json_t *o = list(w->node, w->after, w->kinds, w->limit, &none, &err);
+    sotto_batch_close(n);
+    struct waiter *still = n->waiters;
+    while (still && still != w) still = still->next;
+    if (!still) return;                                   /* what was committed just now was its answer */
+    json_t *o = list(n, w->after, w->kinds, w->limit, &none, &err);
     struct sotto_call *call = w->call;
     waiter_free(w);
     answer(call, o, err);
@@ -215,7 +222,7 @@ static bool push_page(struct sotto_node *n, struct subscription *s)
         sotto_buf_free(&text);
     }
     uint64_t before = s->after;
-    cursor_parse(&s->after, json_string_value(json_object_get(o, "cursor")));
+    sotto_cursor_parse(&s->after, json_string_value(json_object_get(o, "cursor")));
     json_decref(o);
     return !none && s->after > before;
 }
@@ -275,7 +282,7 @@ static bool start(struct sotto_node *n, struct sotto_call *call, const char *cur
     }
     *after = from_now ? newest : oldest ? oldest - 1 : 0;
     if (!cursor) return true;
-    if (!cursor_parse(after, cursor) || *after > newest) {
+    if (!sotto_cursor_parse(after, cursor) || *after > newest) {
         sotto_call_error(call, -32602, "field", "cursor", "why", "it is not a cursor of this node", NULL);
         return false;
     }
@@ -303,7 +310,7 @@ static void event_list(void *ctx, struct sotto_call *call, const struct sotto_ev
         return;
     }
     /* what was looked at and left out need not be looked at again */
-    if (o) cursor_parse(&after, json_string_value(json_object_get(o, "cursor")));
+    if (o) sotto_cursor_parse(&after, json_string_value(json_object_get(o, "cursor")));
     unsigned waiting = 0;
     for (struct waiter *w = n->waiters; w; w = w->next) waiting++;
     struct waiter *w = waiting < SOTTO_WAITERS_MAX ? calloc(1, sizeof *w) : NULL;
@@ -338,7 +345,6 @@ static void event_now(void *ctx, struct sotto_call *call, const struct sotto_eve
 static void event_subscribe(void *ctx, struct sotto_call *call, const struct sotto_event_subscribe_params *p)
 {
     struct sotto_node *n = ctx;
-    static uint64_t next_id;
     uint64_t after;
     unsigned count = 0;
     for (struct subscription *s = n->subscriptions; s; s = s->next) count++;
@@ -352,7 +358,7 @@ static void event_subscribe(void *ctx, struct sotto_call *call, const struct sot
         sotto_call_error(call, 1003, "retryMs", "60000", NULL);
         return;
     }
-    *s = (struct subscription){ .next = n->subscriptions, .id = ++next_id, .conn = (uint64_t)(uintptr_t)sotto_call_conn(call), .after = after, .kinds = p->kinds };
+    *s = (struct subscription){ .next = n->subscriptions, .id = ++n->next_subscription, .conn = (uint64_t)(uintptr_t)sotto_call_conn(call), .after = after, .kinds = p->kinds };
     n->subscriptions = s;
     char id[32];
     snprintf(id, sizeof id, "s%" PRIu64, s->id);

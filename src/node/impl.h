@@ -45,10 +45,11 @@ struct sotto_node_account {
     uint64_t fails, fail_until_us;        /* wrong passphrases in a row: the next try waits */
     struct sotto_acts acts;               /* of the running change, not yet applied */
     bool dirty;                           /* changed in this transaction: reload if it fails */
-    bool probe;                           /* new tags: replay the pool after the commit */
+    bool probe;                           /* new tags, or cells whose commit failed: replay the pool with the end of the turn */
 };
 
-struct sotto_deferred { struct sotto_node_account *account; struct sotto_act act; };
+typedef void sotto_after_fn(struct sotto_node *n, void *arg, bool committed);      /* owns arg; exactly once */
+struct sotto_deferred { struct sotto_node_account *account; struct sotto_act act; sotto_after_fn *after; void *arg; };      /* an act, or a function */
 struct sotto_backlog { uint64_t id; uint8_t sealed[SOTTO_SEALED_SIZE]; };
 
 enum sotto_task_state { SOTTO_TASK_QUEUED, SOTTO_TASK_RUNNING, SOTTO_TASK_DONE, SOTTO_TASK_FAILED, SOTTO_TASK_CANCELLED };
@@ -88,18 +89,25 @@ struct sotto_node {
     uint64_t started_us, started_ms;
     int exit_code;
     bool stopping, wipe_all;
-    unsigned lock_warned, house_ticks;
+    unsigned lock_warned, house_ticks;    /* lock_warned: regions not locked when it was last told */
 
     struct sotto_node_account *accounts[SOTTO_ACCOUNTS_MAX];
     unsigned account_count;
     uint32_t current;                     /* number of the account in use; 0 = none */
 
     int txn_depth;
+    bool batch;                           /* the open transaction is of what arrived in this turn of the loop (sotto_batch_open) */
+    uint64_t batch_us;                    /* when it was opened */
+    unsigned batch_cells;
+    struct sotto_timer *idle_timer;       /* prepares the next messages */
+    struct sotto_timer *turn_timer;       /* the end of the turn: ends the batch, replays the pool for new tags */
+    uint64_t probe_us;                    /* a commit failed: no replay of the pool before */
     enum sotto_err txn_err;               /* first failure inside the running transaction */
     bool rpc_txn;                         /* the running call holds one transaction open */
     struct sotto_deferred *deferred;
     size_t deferred_count, deferred_cap;
     bool events_added;
+    bool removed;                         /* rows went since the database was written anew */
     bool settings_changed;                /* the configuration in force was read inside this transaction */
 
     struct sotto_backlog *backlog;        /* ring */
@@ -110,12 +118,15 @@ struct sotto_node {
     uint64_t next_task;
 
     void *replies;                        /* node.c: requests that wait for their answer */
+    void *keyed;                          /* api.c: calls under way that carry a requestKey */
     uint64_t chat_hold_us;                /* a commit failed: no tick of the conversations before */
 
     void *waiters;                        /* events.c */
     void *task_waiters;                   /* tasks.c */
     void *subscriptions;                  /* events.c */
+    uint64_t next_subscription;
     void *mining;                         /* network.c */
+    void *mine_waiting;                   /* network.c: puzzles that found the lane full */
     uint64_t refused[SOTTO_ERR_COUNT];    /* cells that were ours and refused, by reason */
 };
 
@@ -132,6 +143,16 @@ void sotto_txn_apply(struct sotto_node *n, struct sotto_node_account *a);
 /* ok = false rolls back. Returns OK, or why nothing of it happened. Afterwards, with OK, performs what waited. */
 enum sotto_err sotto_txn_end(struct sotto_node *n, bool ok);
 void sotto_txn_fail(struct sotto_node *n, enum sotto_err err);
+/* For what a commit cannot undo (a job begins, a neighbour is dialled): after(n, arg, true) once the running transaction is durable, or
+ * after(n, arg, false) if nothing of it happened. Outside a transaction at once. */
+void sotto_txn_after(struct sotto_node *n, sotto_after_fn *after, void *arg);
+/* What arrives from the network in one turn of the loop shares one transaction, the batch. The first cell opens it; it ends with the
+ * turn, when it is full or old, and before anybody else begins a transaction or is shown what is stored: nobody sees or adds to what
+ * is not durable. If it fails, the accounts are loaded again and the pool is replayed for them: its cells come once more. */
+void sotto_batch_open(struct sotto_node *n);
+bool sotto_batch_full(const struct sotto_node *n, struct sotto_now now);
+void sotto_batch_close(struct sotto_node *n);         /* none is open: nothing to do */
+void sotto_turn_over(void *node, struct sotto_now now);
 
 /* accounts.c */
 enum sotto_err sotto_accounts_load(struct sotto_node *n);
@@ -142,8 +163,13 @@ struct sotto_node_account *sotto_account_current(struct sotto_node *n);
 enum sotto_err sotto_account_reload(struct sotto_node *n, struct sotto_node_account *a);      /* messenger again from the rows */
 enum sotto_err sotto_account_opened(struct sotto_node *n, struct sotto_node_account *a, struct sotto_keys *keys);   /* takes keys */
 void sotto_account_lock(struct sotto_node *n, struct sotto_node_account *a);
+void sotto_locks_check(struct sotto_node *n);         /* tells the operator when memory for keys could not be locked */
+void sotto_leave_no_copy(struct sotto_node *n);                                     /* of rows that went: WAL and split pages. Outside a transaction */
 enum sotto_err sotto_account_path(char out[SOTTO_PATH_MAX], const struct sotto_node *n, const struct sotto_id *id);
 enum sotto_err sotto_profile_save(struct sotto_node *n, struct sotto_node_account *a);
+/* The profile row before it is sealed: name, certificate, time of the last backup. _decode fills these, or ERR_FORMAT and nothing. */
+enum sotto_err sotto_profile_encode(struct sotto_buf *out, const struct sotto_node_account *a);
+enum sotto_err sotto_profile_decode(struct sotto_node_account *a, struct sotto_span plain);
 void sotto_account_free(struct sotto_node_account *a);
 void sotto_accounts_tick(struct sotto_node *n, struct sotto_now now);
 
@@ -160,6 +186,7 @@ void sotto_accounts_open_at_start(struct sotto_node *n, const char *passphrase);
 enum sotto_err sotto_rows_put(struct sotto_node *n, struct sotto_node_account *a, enum sotto_table table, uint64_t row, struct sotto_span plain);
 enum sotto_err sotto_rows_message_put(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_history *h);
 enum sotto_err sotto_rows_message_get(struct sotto_node *n, struct sotto_node_account *a, uint64_t message, struct sotto_history *out, struct sotto_buf *hold);
+enum sotto_err sotto_rows_message_delete(struct sotto_node *n, struct sotto_node_account *a, uint64_t message);       /* and what else holds its text */
 void sotto_chat_key(uint8_t out[16], const struct sotto_node_account *a, const struct sotto_id *chat);
 
 /* network.c */
@@ -167,11 +194,14 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
 void sotto_network_flush(struct sotto_node *n);
 void sotto_network_tick(void *node, struct sotto_now now);
 void sotto_chat_tick(void *node, struct sotto_now now);
+void sotto_idle_turn(void *node, struct sotto_now now);
 void sotto_network_stop(struct sotto_node *n);
+void sotto_network_free(struct sotto_node *n);
 void sotto_network_submit(struct sotto_node *n, struct sotto_node_account *a, uint64_t cell, struct sotto_span sealed);
 void sotto_network_cancel(struct sotto_node *n, struct sotto_node_account *a, uint64_t cell);
 void sotto_network_solve(struct sotto_node *n, struct sotto_node_account *a, const struct sotto_act *act);
 void sotto_network_unsolve(struct sotto_node *n, struct sotto_node_account *a, uint64_t token);
+void sotto_network_solve_again(struct sotto_node *n);                              /* puzzles that a full lane refused */
 void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a);
 void sotto_network_forget(struct sotto_node *n, struct sotto_node_account *a);      /* lock: nothing of it waits any more */
 void sotto_peers_added(struct sotto_node *n);                                         /* the ones of peer add, dialled again */
@@ -182,8 +212,13 @@ enum sotto_err sotto_event_add(struct sotto_node *n, struct sotto_node_account *
 void sotto_events_publish(struct sotto_node *n);      /* after a commit: wake who waits, push to who subscribed */
 void sotto_events_closed(struct sotto_node *n, uint64_t conn);
 void sotto_events_free(struct sotto_node *n);
+/* "e" and the number of an event: what a client hands back. false: no cursor. */
+#define SOTTO_CURSOR_TEXT 32u
+void sotto_cursor_text(char out[SOTTO_CURSOR_TEXT], uint64_t seq);
+bool sotto_cursor_parse(uint64_t *out, const char *text);
 
 /* tasks.c */
+/* Inside a call: a call whose commit fails leaves no job. Start its work with sotto_txn_after. */
 struct sotto_task *sotto_task_new(struct sotto_node *n, const char *method);
 void sotto_task_done(struct sotto_node *n, struct sotto_task *t, json_t *result /* stolen */);
 void sotto_task_fail(struct sotto_node *n, struct sotto_task *t, int code, ...) __attribute__((sentinel));    /* "key", value, ..., NULL */
@@ -191,10 +226,16 @@ void sotto_task_cancelled(struct sotto_node *n, struct sotto_task *t);
 json_t *sotto_task_json(const struct sotto_task *t);
 json_t *sotto_task_answer(const struct sotto_task *t);                              /* {job} */
 struct sotto_task *sotto_task_find(struct sotto_node *n, uint64_t id);
+/* "j" and the number of a job in hexadecimal. false: no such name. */
+#define SOTTO_TASK_TEXT 32u
+void sotto_task_name(char out[SOTTO_TASK_TEXT], uint64_t id);
+bool sotto_task_parse(uint64_t *out, const char *name);
+void sotto_tasks_forget(struct sotto_node *n);        /* results with texts in them: a message was removed, or the vault is locked */
 void sotto_tasks_free(struct sotto_node *n);
 
 /* api.c */
 enum sotto_err sotto_api_start(struct sotto_node *n);
+void sotto_api_end(struct sotto_node *n);
 /* api_*.c: fill the handlers of their objects */
 void sotto_api_node_fill(struct sotto_api *api);
 void sotto_api_account_fill(struct sotto_api *api);

@@ -12,8 +12,8 @@ static enum sotto_err derive_roles(struct sotto_keys *keys, const struct sotto_e
 {
     char words[SOTTO_WORDS_TEXT_MAX];
     struct sotto_seed seed;
-    sotto_mnemonic_words(words, entropy);
-    sotto_mnemonic_seed(&seed, sotto_span_str(words), sotto_span(NULL, 0));
+    size_t size = sotto_mnemonic_words(words, entropy);
+    sotto_mnemonic_seed(&seed, sotto_span(words, size), sotto_span(NULL, 0));
     enum sotto_err err = sotto_roles_derive(&keys->roles, &seed, keys->account_index);
     SOTTO_WIPE(words);
     SOTTO_WIPE(seed);

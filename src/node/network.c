@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define IDLE_BUDGET 10u                   /* multiplications prepared in one turn of the loop: half a millisecond that input may wait */
+#define IDLE_PAUSE_US 1000u               /* between two such turns: everything else comes first */
 #define TICK_AGAIN_US 5000000u            /* after a tick that could not be stored: a disk is given room by people, not in milliseconds */
 
 /* Work on the MINE lane: an envelope's nonce for the network core, or a first contact's puzzle for an account. */
@@ -35,10 +37,12 @@ static void mine_run(void *arg, const atomic_bool *cancel)
     while (!m->ok && !atomic_load(cancel)) m->ok = sotto_puzzle_search(&m->found, &at, m->digest, m->bits, 4096);
 }
 
+static void flush(struct sotto_node *n, bool linger);
+
 static void step(struct sotto_node *n, const struct sotto_in *in, struct sotto_now now)
 {
     sotto_net_step(n->net, in, now, &n->outq);
-    sotto_network_flush(n);
+    flush(n, true);
 }
 
 static void mine_done(void *arg, bool cancelled)
@@ -49,6 +53,7 @@ static void mine_done(void *arg, bool cancelled)
     while (*at != m) at = &(*at)->next;
     *at = m->next;
     bool ok = m->ok && !m->dropped;
+    if (m->account) sotto_batch_close(n);                 /* it may fail, and the account be another object then */
     if (m->account) {
         struct sotto_node_account *a = sotto_account_number(n, m->account);
         if (ok && a && a->messenger && !n->stopping) {
@@ -65,6 +70,7 @@ static void mine_done(void *arg, bool cancelled)
     }
     sotto_buf_free(&m->prefix);
     free(m);
+    sotto_network_solve_again(n);                         /* there is a place in the lane now */
 }
 
 /* A search that cannot begin has found nothing: the core takes the cell up again after a while. */
@@ -74,22 +80,63 @@ static void mine_failed(struct sotto_node *n, uint64_t token)
     sotto_net_step(n->net, &in, sotto_io_now(), &n->outq);
 }
 
+static void mine_free(struct mine *m)
+{
+    sotto_buf_free(&m->prefix);
+    free(m);
+}
+
+static bool mine_try(struct sotto_node *n, struct mine *m)
+{
+    if (sotto_workers_run(n->workers, &m->job, SOTTO_LANE_MINE, mine_run, mine_done, m) != SOTTO_OK) return false;
+    m->next = n->mining;
+    n->mining = m;
+    return true;
+}
+
 static void mine_start(struct sotto_node *n, struct mine *m)
 {
     m->node = n;
-    if (sotto_workers_run(n->workers, &m->job, SOTTO_LANE_MINE, mine_run, mine_done, m) != SOTTO_OK) {
-        sotto_log_line(n->log, SOTTO_LOG_WARN, "work", "lane-full", NULL);
-        if (!m->account) mine_failed(n, m->token);        /* a puzzle waits until the account is loaded again */
-        sotto_buf_free(&m->prefix);
-        free(m);
+    if (mine_try(n, m)) return;
+    sotto_log_line(n->log, SOTTO_LOG_WARN, "work", "lane-full", NULL);
+    if (m->account) {                                     /* nobody else would ask again for a puzzle before the account is loaded anew */
+        m->next = n->mine_waiting;
+        n->mine_waiting = m;
+    } else {
+        mine_failed(n, m->token);
+        mine_free(m);
+    }
+}
+
+void sotto_network_solve_again(struct sotto_node *n)
+{
+    struct mine *m;
+    while ((m = n->mine_waiting) && !n->stopping) {
+        n->mine_waiting = m->next;
+        if (mine_try(n, m)) continue;
+        m->next = n->mine_waiting;
+        n->mine_waiting = m;
         return;
     }
-    m->next = n->mining;
-    n->mining = m;
+}
+
+/* token 0: all of that account */
+static void mine_unwait(struct sotto_node *n, uint32_t account, uint64_t token)
+{
+    for (struct mine **at = (struct mine **)&n->mine_waiting; *at;) {
+        struct mine *m = *at;
+        if (m->account != account || (token && m->token != token)) {
+            at = &m->next;
+            continue;
+        }
+        *at = m->next;
+        mine_free(m);
+    }
 }
 
 static void mine_cancel(struct sotto_node *n, uint32_t account, uint64_t token)
 {
+    if (account) mine_unwait(n, account, token);
     for (struct mine *m = n->mining; m; m = m->next)
         if (m->account == account && m->token == token && !m->dropped) {
             m->dropped = true;
@@ -116,6 +163,7 @@ void sotto_network_solve(struct sotto_node *n, struct sotto_node_account *a, con
 {
     for (struct mine *m = n->mining; m; m = m->next)
         if (m->account == a->number && m->token == act->row && !m->dropped) return;       /* an account loaded again asks again */
+    mine_unwait(n, a->number, act->row);
     struct mine *m = calloc(1, sizeof *m);
     if (!m) return;
     m->account = a->number;
@@ -138,6 +186,10 @@ static void deliver(struct sotto_node *n, const uint8_t *sealed, struct sotto_no
         enum sotto_err err = sotto_messenger_cell_in(a->messenger, sealed, now, &a->acts);
         if (a->acts.count) sotto_txn_apply(n, a);
         if (err == SOTTO_ERR_NOT_MINE) continue;
+        if (err == SOTTO_ERR_NOMEM) {                     /* the object is half changed: from the rows again, and the cell with it */
+            a->dirty = true;
+            sotto_txn_fail(n, err);
+        }
         if (err != SOTTO_OK) {
             n->refused[err]++;
             sotto_log_line(n->log, SOTTO_LOG_INFO, "message", "cell-refused", "reason=%s", sotto_err_name(err));
@@ -199,6 +251,7 @@ void sotto_network_forget(struct sotto_node *n, struct sotto_node_account *a)
         struct sotto_backlog *b = &n->backlog[(n->backlog_head + i) % SOTTO_BACKLOG_MAX];
         if (b->id >> 48 == a->number) b->id = 0;
     }
+    mine_unwait(n, a->number, 0);
     for (struct mine *m = n->mining; m; m = m->next)
         if (m->account == a->number && !m->dropped) {
             m->dropped = true;
@@ -238,20 +291,19 @@ static void peer_event(struct sotto_node *n, const struct sotto_out *out)
     if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "event-lost", "reason=%s", sotto_err_name(err));
 }
 
-/* Performs what the network core wants, until it wants nothing more. What arrives together is committed together. */
-void sotto_network_flush(struct sotto_node *n)
+/* Performs what the network core wants, until it wants nothing more. What arrives together is committed together; linger: more may
+ * arrive in this turn of the loop. */
+static void flush(struct sotto_node *n, bool linger)
 {
     if (n->flushing || !n->net) return;
+    linger = linger && n->turn_timer && !n->stopping && (n->batch || n->txn_depth == 0);
     n->flushing = true;
     struct sotto_now now = sotto_io_now();
-    bool open = false;
     for (;;) {
         backlog_move(n, now);
         if (n->outq.count == 0) {
-            if (!open) break;
-            open = false;
-            enum sotto_err err = sotto_txn_end(n, true);  /* performs deferred acts: may add wishes */
-            if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+            if (!n->batch || (linger && !sotto_batch_full(n, now))) break;
+            sotto_batch_close(n);                         /* performs deferred acts: may add wishes */
             continue;
         }
         struct sotto_outq q = n->outq;
@@ -263,8 +315,8 @@ void sotto_network_flush(struct sotto_node *n)
             else if (out->kind == SOTTO_OUT_MINE_CANCEL) mine_cancel(n, 0, out->token);
             else if (out->kind == SOTTO_OUT_PEER) peer_event(n, out);
             else if (out->kind == SOTTO_OUT_DELIVER || out->kind == SOTTO_OUT_CELL_SENT || out->kind == SOTTO_OUT_CELL_EXPIRED) {
-                if (!open) sotto_txn_begin(n);
-                open = true;
+                if (!n->batch) sotto_batch_open(n);
+                n->batch_cells++;
                 if (out->kind == SOTTO_OUT_DELIVER) deliver(n, out->bytes.data, now);
                 else cell_feedback(n, out, now);
             }
@@ -274,6 +326,8 @@ void sotto_network_flush(struct sotto_node *n)
     n->flushing = false;
     sotto_network_wake(n);
 }
+
+void sotto_network_flush(struct sotto_node *n) { flush(n, false); }
 
 void sotto_network_tick(void *ctx, struct sotto_now now)
 {
@@ -285,6 +339,7 @@ void sotto_network_tick(void *ctx, struct sotto_now now)
 void sotto_chat_tick(void *ctx, struct sotto_now now)
 {
     struct sotto_node *n = ctx;
+    sotto_batch_close(n);
     sotto_txn_begin(n);
     for (unsigned i = 0; i < n->account_count; i++) {
         struct sotto_node_account *a = n->accounts[i];
@@ -301,11 +356,36 @@ void sotto_chat_tick(void *ctx, struct sotto_now now)
     sotto_network_wake(n);
 }
 
+static void idle_soon(struct sotto_node *n, struct sotto_now now)
+{
+    bool idle = false;
+    for (unsigned i = 0; i < n->account_count; i++) idle |= n->accounts[i]->messenger && sotto_messenger_idle(n->accounts[i]->messenger);
+    if (idle && n->idle_timer && !n->stopping) sotto_timer_set(n->idle_timer, now.mono_us + IDLE_PAUSE_US);
+}
+
+/* What the next messages will need, in small pieces, while no commit and nothing on its way out waits (messaging.md 4.11). */
+void sotto_idle_turn(void *ctx, struct sotto_now now)
+{
+    struct sotto_node *n = ctx;
+    for (unsigned i = 0; i < n->account_count && !n->batch && n->txn_depth == 0; i++) {
+        struct sotto_node_account *a = n->accounts[i];
+        if (!a->messenger) continue;
+        (void)sotto_messenger_prepare(a->messenger, IDLE_BUDGET, now, &a->acts);
+        if (!a->acts.count) continue;
+        sotto_txn_begin(n);                           /* new tags: the pool is asked for them, nothing is stored */
+        sotto_txn_apply(n, a);
+        enum sotto_err err = sotto_txn_end(n, true);
+        if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_ERROR, "store", "commit-failed", "reason=%s", sotto_err_name(err));
+    }
+    idle_soon(n, now);
+}
+
 void sotto_network_wake(struct sotto_node *n)
 {
     if (n->stopping) return;
     if (n->net) sotto_timer_set(n->net_timer, sotto_net_deadline(n->net));
     struct sotto_now now = sotto_io_now();
+    idle_soon(n, now);
     uint64_t soonest = UINT64_MAX;
     for (unsigned i = 0; i < n->account_count; i++) {
         struct sotto_node_account *a = n->accounts[i];
@@ -469,4 +549,13 @@ void sotto_network_stop(struct sotto_node *n)
     sotto_net_quit(n->net, sotto_io_now(), &n->outq);
     for (uint32_t i = 0; i < n->outq.count; i++) sotto_io_net_perform(n->io_net, &n->outq.slots[i]);
     sotto_outq_clear(&n->outq);
+}
+
+void sotto_network_free(struct sotto_node *n)
+{
+    struct mine *m;
+    while ((m = n->mine_waiting)) {
+        n->mine_waiting = m->next;
+        mine_free(m);
+    }
 }

@@ -1,13 +1,10 @@
 #include "node/impl.h"
 
-#include <dirent.h>
-#include <errno.h>
+#include "crypto/keccak_lanes.h"
+#include "io/process.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define HOUSE_EVERY_US 5000000u           /* idle locks, day keys, pruning: often enough for the shortest of them */
 #define PRUNE_EVERY_TICKS 60u             /* 5 min */
@@ -105,6 +102,7 @@ static void on_request(void *ctx, const struct sotto_door_request *request)
         (void)!sotto_door_reply(n->door, request->conn, sotto_span_str(busy));
         return;
     }
+    sotto_batch_close(n);                                 /* nobody is shown what is not durable */
     *r = (struct reply){ .next = n->replies, .back = (struct reply **)&n->replies, .node = n, .conn = request->conn };
     if (r->next) r->next->back = &r->next;
     n->replies = r;
@@ -115,6 +113,7 @@ static void on_request(void *ctx, const struct sotto_door_request *request)
 static bool on_health(void *ctx, struct sotto_buf *body)
 {
     struct sotto_node *n = ctx;
+    sotto_batch_close(n);
     json_t *status = sotto_status_json(n);
     bool ok = !n->stopping && sotto_net_clock_off(n->net) == 0;
     json_t *o = json_pack("{s:b,s:O}", "ok", ok, "parts", json_object_get(status, "parts"));
@@ -140,20 +139,22 @@ static void on_closed(void *ctx, uint64_t conn)
 /* ---- start ---- */
 
 /* Accounts without the database that names them: an empty one in its place would look as if there never had been any. */
+static void vault_one(void *lost, const char *name, bool is_dir)
+{
+    const char *dot = strrchr(name, '.');
+    (void)is_dir;
+    if (dot && dot != name && strcmp(dot, ".vault") == 0) *(bool *)lost = true;
+}
+
 static bool database_lost(const struct sotto_node *n)
 {
     char path[SOTTO_PATH_MAX];
-    struct stat st;
+    uint64_t size = 0;
     bool lost = false;
-    if (sotto_path_join(path, n->data_dir, "messages.db") != SOTTO_OK || (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)) return false;
-    DIR *dir = opendir(n->vault_dir);
-    if (!dir) return false;
-    for (struct dirent *e; !lost && (e = readdir(dir));) {
-        const char *dot = strrchr(e->d_name, '.');
-        lost = dot && dot != e->d_name && strcmp(dot, ".vault") == 0;
-    }
-    closedir(dir);
-    return lost;
+    if (sotto_path_join(path, n->data_dir, "messages.db") != SOTTO_OK) return false;
+    enum sotto_err err = sotto_file_size(&size, path);
+    if (err == SOTTO_OK ? size > 0 : err != SOTTO_ERR_MISSING) return false;
+    return sotto_dir_list(n->vault_dir, vault_one, &lost) == SOTTO_OK && lost;
 }
 
 static int start_data(struct sotto_node *n, char problem[1024])
@@ -229,6 +230,8 @@ static void prune(struct sotto_node *n, struct sotto_now now)
 static void house_tick(void *ctx, struct sotto_now now)
 {
     struct sotto_node *n = ctx;
+    sotto_batch_close(n);
+    sotto_network_solve_again(n);                         /* when it was memory that was short, not the lane */
     sotto_accounts_tick(n, now);
     if (n->house_ticks++ % PRUNE_EVERY_TICKS == 0) prune(n, now);
     sotto_timer_set(n->house_timer, now.mono_us + HOUSE_EVERY_US);
@@ -237,7 +240,6 @@ static void house_tick(void *ctx, struct sotto_now now)
 int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *input, char problem[1024])
 {
     struct sotto_config_problems problems = { 0 };
-    struct rlimit none = { 0, 0 };
     *out = NULL;
     problem[0] = 0;
     struct sotto_node *n = calloc(1, sizeof *n);
@@ -246,9 +248,7 @@ int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *inp
     n->outq = sotto_outq_make(65536);
     n->next_task = 1;
     int code = 1;
-    /* no core dump and no reading of our memory by other processes of the user: keys live here (messaging.md 1.3) */
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);
+    sotto_process_private();                              /* keys live here (messaging.md 1.3) */
     if (sotto_crypto_init() != SOTTO_OK) {
         say(problem, "The cryptographic libraries do not start. Reinstall libsodium, libsecp256k1 and OpenSSL.");
         goto failed;
@@ -264,6 +264,7 @@ int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *inp
     err = sotto_io_log_new(&n->log, 2, strcmp(format, "json") == 0 ? SOTTO_LOG_JSON : strcmp(format, "text") == 0 ? SOTTO_LOG_TEXT : SOTTO_LOG_AUTO, SOTTO_LOG_INFO);
     if (err != SOTTO_OK) goto failed;
     sotto_node_configured(n);
+    if (sotto_keccak_refused()) sotto_log_line(n->log, SOTTO_LOG_WARN, "crypto", "kernel-refused", "name=%s used=%s", sotto_keccak_refused(), sotto_keccak_in_use()->name);
     if ((code = start_data(n, problem)) != 0) goto failed;
     struct sotto_config *whole = NULL;                    /* again, with what `config set` left */
     err = sotto_node_config(n, &whole, &problems);
@@ -330,7 +331,7 @@ static void ready(struct sotto_node *n, bool json)
     char enode[256] = "";
     if (n->self.addr.family) sotto_enode_text(enode, &n->self);
     if (json) {
-        json_t *o = json_pack("{s:b,s:i,s:s,s:s,s:s,s:s}", "ready", 1, "pid", (int)getpid(), "version", SOTTO_VERSION, "socket", n->socket_path, "network",
+        json_t *o = json_pack("{s:b,s:i,s:s,s:s,s:s,s:s}", "ready", 1, "pid", sotto_process_id(), "version", SOTTO_VERSION, "socket", n->socket_path, "network",
                               sotto_config_text(n->config, SOTTO_KEY_NETWORK_NAME), "networkId", "0x0000000000000000000000000000000000000000000000000000000000000000");
         if (enode[0]) json_object_set_new(o, "peer", json_string(enode));
         char *text = json_dumps(o, JSON_COMPACT);
@@ -358,8 +359,11 @@ static void stop_late(void *ctx, struct sotto_now now)
 void sotto_node_stop(struct sotto_node *n)
 {
     if (n->stopping) return;
+    sotto_batch_close(n);
     sotto_network_stop(n);
     n->stopping = true;
+    sotto_timer_stop(n->idle_timer);
+    sotto_timer_stop(n->turn_timer);
     sotto_timer_stop(n->net_timer);
     sotto_timer_stop(n->chat_timer);
     sotto_timer_free(n->house_timer);
@@ -368,14 +372,16 @@ void sotto_node_stop(struct sotto_node *n)
     sotto_door_drain(n->door, drained, n);
 }
 
-int sotto_node_run(struct sotto_node *n, bool json)
+int sotto_node_start(struct sotto_node *n, char problem[1024])
 {
-    char problem[1024] = "";
     int code = 1;
+    problem[0] = 0;
     enum sotto_err err = sotto_api_start(n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->net_timer, n->loop, sotto_network_tick, n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->chat_timer, n->loop, sotto_chat_tick, n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->house_timer, n->loop, house_tick, n);
+    if (err == SOTTO_OK) err = sotto_timer_new(&n->idle_timer, n->loop, sotto_idle_turn, n);
+    if (err == SOTTO_OK) err = sotto_timer_new(&n->turn_timer, n->loop, sotto_turn_over, n);
     if (err == SOTTO_OK) err = sotto_loop_on_signal(n->loop, on_signal, n);
     if (err == SOTTO_OK) err = sotto_network_start(n, problem, &code);
     if (err == SOTTO_OK) {
@@ -384,14 +390,24 @@ int sotto_node_run(struct sotto_node *n, bool json)
         code = start_door(n, problem);
     }
     if (err != SOTTO_OK || code != 0) {
-        if (!problem[0]) snprintf(problem, sizeof problem, "The node cannot start (%s).", sotto_err_name(err));
-        fprintf(stderr, "sottod: %s\n", problem);
+        if (!problem[0]) snprintf(problem, 1024, "The node cannot start (%s).", sotto_err_name(err));
         return code ? code : 1;
     }
-    ready(n, json);
     sotto_log_line(n->log, SOTTO_LOG_INFO, "node", "ready", "version=%s accounts=%u", SOTTO_VERSION, n->account_count);
     passphrase_file(n);
     sotto_timer_set(n->house_timer, n->started_us + HOUSE_EVERY_US);
+    return 0;
+}
+
+int sotto_node_run(struct sotto_node *n, bool json)
+{
+    char problem[1024];
+    int code = sotto_node_start(n, problem);
+    if (code != 0) {
+        fprintf(stderr, "sottod: %s\n", problem);
+        return code;
+    }
+    ready(n, json);
     sotto_loop_run(n->loop);
     sotto_log_line(n->log, SOTTO_LOG_INFO, "node", "stopped", NULL);
     return n->exit_code;
@@ -407,21 +423,22 @@ static bool our_file(const char *name)
     return false;
 }
 
+struct wiping { const char *path; bool top; };
+static void wipe_dir(const char *path, bool top);
+
+static void wipe_one(void *ctx, const char *name, bool is_dir)
+{
+    const struct wiping *w = ctx;
+    char path[SOTTO_PATH_MAX];
+    if ((w->top && !our_file(name)) || sotto_path_join(path, w->path, name) != SOTTO_OK) return;
+    if (is_dir) wipe_dir(path, false);
+    (void)!(is_dir ? sotto_dir_remove(path) : sotto_file_remove(path));
+}
+
 static void wipe_dir(const char *path, bool top)
 {
-    DIR *dir = opendir(path);
-    if (!dir) return;
-    for (struct dirent *e; (e = readdir(dir));) {
-        char name[SOTTO_PATH_MAX];
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || (top && !our_file(e->d_name)) || sotto_path_join(name, path, e->d_name) != SOTTO_OK) continue;
-        if (e->d_type == DT_DIR) {
-            wipe_dir(name, false);
-            rmdir(name);
-        } else {
-            (void)!sotto_file_remove(name);
-        }
-    }
-    closedir(dir);
+    struct wiping w = { path, top };
+    (void)!sotto_dir_list(path, wipe_one, &w);
 }
 
 void sotto_node_free(struct sotto_node *n)
@@ -431,15 +448,19 @@ void sotto_node_free(struct sotto_node *n)
     if (n->workers) sotto_workers_stop(n->workers);
     if (n->rpc) sotto_rpc_free(n->rpc);                   /* waiting calls let go of their waiters */
     n->rpc = NULL;
+    sotto_api_end(n);
     while (n->replies) reply_free(n->replies);
     sotto_events_free(n);
     sotto_tasks_free(n);
+    sotto_network_free(n);
     sotto_door_free(n->door);
     sotto_io_net_free(n->io_net);
     sotto_net_free(n->net);
     sotto_timer_free(n->net_timer);
     sotto_timer_free(n->chat_timer);
     sotto_timer_free(n->house_timer);
+    sotto_timer_free(n->idle_timer);
+    sotto_timer_free(n->turn_timer);
     sotto_workers_free(n->workers);
     for (unsigned i = 0; i < n->account_count; i++) sotto_account_free(n->accounts[i]);
     sotto_store_close(n->store);

@@ -17,8 +17,11 @@ struct sotto_node;
  * *problem gets what a person should read: what, why, what to do. The answer is an exit code of experience.md 3.1: 0, or why the
  * node did not start; *out is then NULL. */
 int sotto_node_new(struct sotto_node **out, const struct sotto_config_input *input, char problem[1024]);
-/* Prints the ready line on stdout once all doors answer (json: one JSON object, else text), runs until the end, returns the
- * exit code. */
+/* Everything up to open doors; vaults are opened by later turns of the loop. 0, or an exit code and the problem. Whoever calls this
+ * alone turns the loop himself (sim/). */
+int sotto_node_start(struct sotto_node *n, char problem[1024]);
+/* Starts, prints the ready line on stdout once all doors answer (json: one JSON object, else text), runs until the end, returns
+ * the exit code. */
 int sotto_node_run(struct sotto_node *n, bool json);
 void sotto_node_free(struct sotto_node *n);               /* NULL is fine */
 

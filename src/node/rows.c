@@ -55,3 +55,10 @@ enum sotto_err sotto_rows_message_get(struct sotto_node *n, struct sotto_node_ac
     struct get g = { a, out, hold };
     return sotto_store_message_get(n->store, a->number, message, got, &g);
 }
+
+enum sotto_err sotto_rows_message_delete(struct sotto_node *n, struct sotto_node_account *a, uint64_t message)
+{
+    n->removed = true;
+    sotto_tasks_forget(n);
+    return sotto_store_message_delete(n->store, a->number, message);
+}

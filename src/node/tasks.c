@@ -20,6 +20,16 @@ static void task_free(struct sotto_task *t)
     free(t);
 }
 
+void sotto_tasks_forget(struct sotto_node *n)
+{
+    for (unsigned i = 0; i < n->task_count; i++) {
+        struct sotto_task *t = n->tasks[i];
+        if (strcmp(t->method, "chat export") != 0) continue;
+        json_decref(t->result);
+        t->result = NULL;
+    }
+}
+
 struct sotto_task *sotto_task_find(struct sotto_node *n, uint64_t id)
 {
     for (unsigned i = 0; i < n->task_count; i++)
@@ -38,6 +48,16 @@ static bool drop_oldest(struct sotto_node *n)
     return false;
 }
 
+/* The call that began it came to nothing: so did the job. */
+static void task_after(struct sotto_node *n, void *arg, bool committed)
+{
+    for (unsigned i = 0; !committed && i < n->task_count; i++) {
+        if (n->tasks[i] != arg) continue;
+        task_free(n->tasks[i]);
+        memmove(&n->tasks[i], &n->tasks[i + 1], (--n->task_count - i) * sizeof n->tasks[0]);
+    }
+}
+
 struct sotto_task *sotto_task_new(struct sotto_node *n, const char *method)
 {
     if (n->task_count == SOTTO_TASKS_MAX && !drop_oldest(n)) return NULL;
@@ -49,13 +69,14 @@ struct sotto_task *sotto_task_new(struct sotto_node *n, const char *method)
     t->total = 1;
     t->started_ms = sotto_io_now().wall_ms;
     n->tasks[n->task_count++] = t;
+    sotto_txn_after(n, task_after, t);
     return t;
 }
 
 json_t *sotto_task_json(const struct sotto_task *t)
 {
-    char id[32];
-    snprintf(id, sizeof id, "j%" PRIx64, t->id);
+    char id[SOTTO_TASK_TEXT];
+    sotto_task_name(id, t->id);
     json_t *o = json_object();
     json_object_set_new(o, "job", json_string(id));
     json_object_set_new(o, "method", json_string(t->method));
@@ -143,11 +164,26 @@ void sotto_tasks_free(struct sotto_node *n)
 
 /* ---- methods ---- */
 
+void sotto_task_name(char out[SOTTO_TASK_TEXT], uint64_t id) { snprintf(out, SOTTO_TASK_TEXT, "j%" PRIx64, id); }
+
+bool sotto_task_parse(uint64_t *out, const char *name)
+{
+    uint64_t id = 0;
+    size_t digits = 0;
+    if (name[0] != 'j' || name[1] == '0') return false;
+    for (const char *c = name + 1; *c; c++, digits++) {
+        if (digits == 16 || !((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f'))) return false;
+        id = id << 4 | (uint64_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+    }
+    if (digits == 0) return false;
+    *out = id;
+    return true;
+}
+
 static struct sotto_task *by_name(struct sotto_node *n, struct sotto_call *call, const char *name)
 {
-    char *end = NULL;
-    uint64_t id = name[0] == 'j' ? strtoull(name + 1, &end, 16) : 0;
-    struct sotto_task *t = end && end > name + 1 && *end == 0 ? sotto_task_find(n, id) : NULL;
+    uint64_t id;
+    struct sotto_task *t = sotto_task_parse(&id, name) ? sotto_task_find(n, id) : NULL;
     if (!t) sotto_call_error(call, 1002, "thing", "job", "value", name, NULL);
     return t;
 }
@@ -188,8 +224,8 @@ static void wait_over(void *ctx, struct sotto_now now)
     struct sotto_call *call = w->call;
     (void)now;
     waiter_free(w);
-    char id[32];
-    if (t) snprintf(id, sizeof id, "j%" PRIx64, t->id);
+    char id[SOTTO_TASK_TEXT];
+    if (t) sotto_task_name(id, t->id);
     if (!t) sotto_call_error(call, 1002, "thing", "job", NULL);
     else if (ended(t)) sotto_call_result(call, sotto_task_json(t));
     else sotto_call_error(call, 1004, "step", t->step, "job", id, NULL);
@@ -225,6 +261,14 @@ static void job_wait(void *ctx, struct sotto_call *call, const struct sotto_job_
     sotto_call_on_cancel(call, wait_cancel, w);
 }
 
+static void cancel_after(struct sotto_node *n, void *arg, bool committed)
+{
+    uint64_t *id = arg;
+    struct sotto_task *t = committed ? sotto_task_find(n, *id) : NULL;
+    if (t && t->job) sotto_job_cancel(t->job);            /* it ends as cancelled when the worker lets go */
+    free(id);
+}
+
 static void job_cancel(void *ctx, struct sotto_call *call, const struct sotto_job_cancel_params *p)
 {
     struct sotto_node *n = ctx;
@@ -234,7 +278,13 @@ static void job_cancel(void *ctx, struct sotto_call *call, const struct sotto_jo
         sotto_call_error(call, 1009, "thing", "the job", "state", state_names[t->state], NULL);
         return;
     }
-    if (t->job) sotto_job_cancel(t->job);                 /* it ends as cancelled when the worker lets go */
+    uint64_t *id = malloc(sizeof *id);
+    if (!id) {
+        sotto_call_error(call, 1003, NULL);
+        return;
+    }
+    *id = t->id;
+    sotto_txn_after(n, cancel_after, id);
     sotto_call_result(call, sotto_task_json(t));
 }
 

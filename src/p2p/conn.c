@@ -1,6 +1,7 @@
 /* One connection: handshake, frames, the base protocol, deadlines. */
 #include "p2p/state.h"
 
+#include "base/plant.h"
 #include "wire/snappy.h"
 
 #include <stdlib.h>
@@ -402,7 +403,7 @@ static void read_head(struct sotto_host *h, struct sotto_conn *c, struct sotto_n
         sotto_conn_end(h, c, err == SOTTO_ERR_FRAME_MAC ? SOTTO_END_FRAME_MAC : SOTTO_END_FRAME_FORM, now, out);
         return;
     }
-    if (size > frame_limit(h, c)) {
+    if (size > frame_limit(h, c) && !SOTTO_PLANTED(FRAME_UNBOUNDED)) {
         sotto_conn_end(h, c, c->state == SOTTO_CONN_HELLO ? SOTTO_END_HELLO_SIZE : SOTTO_END_TOO_BIG, now, out);
         return;
     }

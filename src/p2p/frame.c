@@ -1,5 +1,6 @@
 #include "p2p/frame.h"
 
+#include "base/plant.h"
 #include "crypto/aead.h"
 #include "wire/rlp.h"
 
@@ -93,7 +94,7 @@ enum sotto_err sotto_frame_body(struct sotto_frames *f, uint32_t *code, struct s
     uint8_t mac[16];
     size_t body = sotto_frame_rest(size) - SOTTO_FRAME_MAC;
     body_mac(f, &f->ingress, mac, sotto_span(rest, body));
-    if (!sotto_equal_ct(mac, rest + body, 16)) return SOTTO_ERR_FRAME_MAC;
+    if (!sotto_equal_ct(mac, rest + body, 16) && !SOTTO_PLANTED(FRAME_MAC_IGNORED)) return SOTTO_ERR_FRAME_MAC;
     sotto_ctr_xor(f->open, rest, sotto_span(rest, body));
     struct sotto_rlp r = sotto_rlp(sotto_span(rest, size));
     uint64_t value;

@@ -1,5 +1,7 @@
 #include "p2p/rep.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 
 struct place { uint8_t ip[8]; uint8_t family; };      /* 4 bytes of IPv4 or the /64 of IPv6; family 0 = none */
@@ -119,7 +121,7 @@ uint64_t sotto_rep_node_ban_end(const struct sotto_rep *r, const uint8_t key[64]
 
 bool sotto_rep_node_banned(const struct sotto_rep *r, const uint8_t key[64], struct sotto_now now)
 {
-    return sotto_rep_node_ban_end(r, key) > now.mono_us;
+    return sotto_rep_node_ban_end(r, key) > now.mono_us && !SOTTO_PLANTED(BAN_IGNORED);
 }
 
 bool sotto_rep_ban_at(const struct sotto_rep *r, unsigned index, struct sotto_ban *out, struct sotto_now now)

@@ -1,5 +1,6 @@
 #include "relay/outbox.h"
 
+#include "base/plant.h"
 #include "crypto/secret.h"
 #include "whisper/shh.h"
 
@@ -43,7 +44,8 @@ static enum sotto_err build(struct sotto_net *n)
     const struct sotto_net_config *c = &n->config;
     struct sotto_pool_config pool = { c->pool_bytes_max, c->pool_entries_max, floor_of(c->work_bits), c->rng };
     SOTTO_TRY(sotto_pool_new(&n->pool, &pool));
-    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->rng, c->log, n, first_hop };
+    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->rng, c->log, n, first_hop,
+        0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
     struct sotto_host_config host = {
         .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = INBOUND_MAX, .outbound_max = OUTBOUND_MAX,
@@ -217,7 +219,7 @@ static void emit(struct sotto_net *n, struct cell *c, struct sotto_now now)
     struct sotto_pool_source self = { SOTTO_FROM_SELF, 0 };
     struct sotto_envelope e;
     enum sotto_err err = sotto_envelope_decode(&e, sotto_buf_span(&b));
-    if (err == SOTTO_OK) err = sotto_pool_add(n->pool, NULL, &e, sotto_buf_span(&b), c->hash, rating, self);
+    if (err == SOTTO_OK) err = sotto_pool_add(n->pool, NULL, &e, sotto_buf_span(&b), sotto_pool_id(n->pool, c->hash), rating, self);
     if (err != SOTTO_OK) {
         back_to_waiting(n, c, now.mono_us + OUTBOX_RETRY_US);
         return;
@@ -315,7 +317,7 @@ static void deliver(struct sotto_net *n)
             }
             out->value = e->expiry;
         }
-        n->delivered_seq = e->seq;
+        if (!SOTTO_PLANTED(DELIVERED_AGAIN)) n->delivered_seq = e->seq;
     }
 }
 
@@ -391,7 +393,12 @@ enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t 
                                 struct sotto_outq *out)
 {
     struct outbox *o = &n->outbox;
-    if (outbox_find(o, id)) return SOTTO_ERR_EXISTS;
+    struct cell *have = outbox_find(o, id);
+    if (have && have->phase == SOTTO_CELL_SENT && have->told) {       /* whoever asks does not know: its note of it was not durable */
+        have->told = false;
+        o->untold = true;
+    }
+    if (have) return SOTTO_ERR_EXISTS;
     if (o->queued >= n->config.outbox_max || o->sent_count >= OUTBOX_SENT_MAX) return SOTTO_ERR_FULL;
     struct cell *c = calloc(1, sizeof *c);
     if (!c) return SOTTO_ERR_NOMEM;
@@ -436,21 +443,19 @@ unsigned sotto_net_outbox(const struct sotto_net *n) { return n->outbox.queued; 
 
 struct replay { void (*fn)(void *ctx, const uint8_t sealed[SOTTO_SEALED_SIZE], uint32_t expiry); void *ctx; };
 
-static bool replay_one(void *ctx, const struct sotto_pool_entry *e)
+static void replay_one(const struct replay *r, const struct sotto_pool_entry *e)
 {
-    const struct replay *r = ctx;
-    if (e->own || e->data.size != SOTTO_NATIVE_DATA) return true;
+    if (e->own || e->data.size != SOTTO_NATIVE_DATA) return;
     uint8_t sealed[SOTTO_SEALED_SIZE];
     memcpy(sealed, e->topic, sizeof e->topic);
     memcpy(sealed + sizeof e->topic, e->data.data, SOTTO_NATIVE_DATA);
     r->fn(r->ctx, sealed, e->expiry);
-    return true;
 }
 
 void sotto_net_replay(struct sotto_net *n, void (*fn)(void *ctx, const uint8_t sealed[SOTTO_SEALED_SIZE], uint32_t expiry), void *ctx)
 {
     struct replay r = { fn, ctx };
-    sotto_pool_each(n->pool, replay_one, &r);
+    for (const struct sotto_pool_entry *e = sotto_pool_after(n->pool, 0); e; e = sotto_pool_next(n->pool, e)) replay_one(&r, e);
 }
 
 int sotto_net_clock_off(const struct sotto_net *n) { return sotto_shh_clock_off(n->shh); }

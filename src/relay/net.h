@@ -39,7 +39,7 @@ struct sotto_host *sotto_net_host(struct sotto_net *n);
 void sotto_net_set_plain(struct sotto_net *n, bool plain);               /* relay.plain changed while running; what waits leaves with the next tick */
 
 /* Queues one sealed cell for emission; id is the caller's and comes back in CELL_SENT and CELL_EXPIRED. ERR_FULL: the outbox
- * holds outbox_max cells; ERR_EXISTS: id is queued. */
+ * holds outbox_max cells; ERR_EXISTS: id is queued, or was sent and still lives: then CELL_SENT is told once more. */
 SOTTO_MUST_USE enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t sealed[SOTTO_SEALED_SIZE],
                                                struct sotto_now now, struct sotto_outq *out);
 /* Takes a cell back that was not emitted yet. ERR_MISSING: unknown or already sent. */

@@ -152,14 +152,14 @@ static int decode_one(uint8_t *out, const struct sotto_param_spec *p, const json
         return 0;
     }
     case SOTTO_PARAM_ENUM: {
-        int v;
+        int v = 0;
         int bad = decode_enum(&v, p, value, fault);
         if (bad) return bad;
         memcpy(out + p->at, &v, sizeof v);
         return 0;
     }
     case SOTTO_PARAM_KINDS: {
-        uint32_t bits;
+        uint32_t bits = 0;
         int bad = decode_kinds(&bits, p, value, fault);
         if (bad) return bad;
         memcpy(out + p->at, &bits, sizeof bits);

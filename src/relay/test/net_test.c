@@ -279,6 +279,54 @@ static void line_of(uint32_t count)               /* each dials the one before i
 }
 
 /* ---- tests ---- */
+/* The owner's note of CELL_SENT was lost with a commit: it submits the cell anew, and hears again that it has left. */
+static void who_submits_a_sent_cell_hears_of_it_again(void **state)
+{
+    (void)state;
+    begin();
+    line_of(3);
+    assert_int_equal(submit(2, 5), SOTTO_OK);
+    pass(30 * SECOND);
+    assert_int_equal(w.nodes[2].sent, 1);
+    uint64_t before = stats_of(2).emitted;
+    assert_int_equal(submit(2, 5), SOTTO_ERR_EXISTS);
+    pass(SECOND);
+    assert_int_equal(w.nodes[2].sent, 2);
+    assert_int_equal(w.nodes[2].sent_id[1], 5);
+    assert_int_equal(w.nodes[2].sent_expiry[1], w.nodes[2].sent_expiry[0]);
+    pass(30 * SECOND);
+    assert_int_equal(w.nodes[2].sent, 2);
+    assert_int_equal(stats_of(2).emitted, before);
+    assert_int_equal(w.nodes[0].delivered, 1);
+}
+/* A node that starts beside others with a full pool has all of it within seconds, and nobody is blamed for bringing it. */
+static void a_newcomer_gets_a_full_pool_at_once(void **state)
+{
+    (void)state;
+    begin();
+    line_of(2);
+    struct sotto_pool *pool = (struct sotto_pool *)sotto_net_pool(w.nodes[0].net);
+    uint8_t data[SOTTO_NATIVE_DATA] = { 0 };
+    for (uint32_t i = 0; i < 3000; i++) {
+        uint8_t bytes[SOTTO_NATIVE_RLP], hash[32];
+        struct sotto_buf b = { bytes, 0, sizeof bytes, sizeof bytes };
+        struct sotto_envelope e = { .expiry = (uint32_t)(now_of(0).wall_ms / 1000) + 1500, .ttl = SOTTO_NATIVE_TTL_S, .data = SOTTO_SPAN(data), .nonce = UINT64_C(1) << 60 };
+        sotto_put_be32(data, i);
+        sotto_put_be32(e.topic, i);
+        while (sotto_envelope_zeros(&e) < w.config.work_bits) e.nonce++;
+        assert_int_equal(sotto_envelope_encode(&b, &e), SOTTO_OK);
+        assert_int_equal(sotto_envelope_decode(&e, sotto_buf_span(&b)), SOTTO_OK);
+        sotto_envelope_hash(hash, sotto_buf_span(&b));
+        struct sotto_pool_source source = { SOTTO_FROM_OUTBOUND, 1 };
+        assert_int_equal(sotto_pool_add(pool, NULL, &e, sotto_buf_span(&b), sotto_pool_id(pool, hash), sotto_envelope_rating(&e, 0), source), SOTTO_OK);
+    }
+    start(2);
+    dial(2, 0);
+    pass(12 * SECOND);
+    assert_int_equal(w.nodes[2].delivered, 3000);
+    assert_int_equal(stats_of(2).quota, 0);
+    assert_int_equal(w.nodes[2].peers, 1);
+}
 static void a_line_delivers_to_all_once(void **state)
 {
     (void)state;
@@ -699,6 +747,7 @@ static void times_lie_on_the_grid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(who_submits_a_sent_cell_hears_of_it_again), TEST(a_newcomer_gets_a_full_pool_at_once),
         TEST(a_line_delivers_to_all_once), TEST(a_mesh_suppresses_duplicates), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
         TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again), TEST(a_stale_held_envelope_leaves_the_pool),
         TEST(work_that_fails_is_asked_for_again), TEST(a_risen_floor_asks_for_more_work), TEST(cells_leave_in_order_at_the_moments_drawn),
