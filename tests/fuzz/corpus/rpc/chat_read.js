@@ -1,0 +1,1 @@
+{"jsonrpc": "2.0", "id": 48, "method": "sotto_chatRead", "params": {"chat": "text", "upTo": "text"}}

@@ -1,0 +1,1 @@
+{"jsonrpc": "2.0", "id": 8, "method": "sotto_jobCancel", "params": {"job": "text"}}
