@@ -1,9 +1,22 @@
 #!/usr/bin/env python3
-"""make bench: what exists so far, measured in one run on this machine and shown against its goal. Each figure is the median (and the
-95th percentile) of its runs; anchors of the same run stand beside them, so that two machines can be compared. Raw data: bench/out/."""
+"""make bench: what exists so far, measured in one run on this machine and shown in one table, each figure beside its peer of the same
+run (or its limit) and its goal. Figures are medians of their runs; anchors let two machines be compared. Raw data: bench/out/.
+
+    bench.py [--no-build] [--only WORD]      --only: just the parts whose name holds WORD (start, sending, idle, or a program's name)
+
+PROGRAMS below are bench programs in C: each is called without arguments but those listed, and prints one JSON object a line:
+
+    {"name": "work tries, AVX2", "value": 1.2e7, "unit": "/s", "peer": "nettle's permutation", "peer_value": 3.4e6, "ratio": 3.53,
+     "goal": 3.3, "better": "higher", "runs": [1.19e7, 1.2e7, 1.21e7]}
+
+name, value and unit are a must. value and peer_value are medians of at least five runs in the same unit; runs (the single values) only
+goes into the raw data. ratio is made by the program, the way its goal asks for it. goal is held against ratio where there is one, else
+against value; better says which side of the goal is kept. No goal: an anchor or a figure for the reader. A line with "skipped": "why"
+instead of a value is a row that says so. A program that fails fails the run."""
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +28,11 @@ sys.dont_write_bytecode = True
 import harness  # noqa: E402
 
 RUNS = max(20, int(os.environ.get("BENCH_RUNS", "30")))
-IDLE_SECONDS = 20.0                      # how long the idle node is watched
+IDLE_SECONDS = 60.0                      # how long the idle node is watched: its wake-ups are counted by the minute
+BUILD = os.path.join(ROOT, "build", "release")
+PROGRAMS = ["bench_net", "bench_talk"]                 # targets of bench/CMakeLists.txt, called in this order
 raw = {}
+rows = []
 
 
 def timed(name, function, runs=RUNS):
@@ -45,10 +61,88 @@ def p95(values):
     return sorted(values)[min(len(values) - 1, int(len(values) * 0.95))]
 
 
+def row(name, value, unit, **more):
+    """One line of the table; the keys are those of a program's JSON line."""
+    rows.append({"name": name, "value": value, "unit": unit, **more})
+    print(f"  {name}: {number(value)} {unit}", file=sys.stderr, flush=True)
+
+
 def show(text, values, unit, goal=None):
-    value = median(values)
-    ratio = f"goal {goal:g} {unit}   ratio {value / goal:5.2f}" if goal else "anchor"
-    print(f"{text:<64} {value:8.2f} {unit:<4} p95 {p95(values):8.2f}   {ratio}", flush=True)
+    row(text, median(values), unit, p95=p95(values), **({"goal": goal, "better": "lower"} if goal else {}))
+
+
+def number(value):
+    """Three figures that count, in a form that people read."""
+    if value is None:
+        return ""
+    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= limit:
+            return f"{value / {'G': 1e9, 'M': 1e6, 'k': 1e3}[suffix]:.3g}{suffix}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def verdict(r):
+    """"kept", "MISSED" or "" for a figure without a goal."""
+    if r.get("goal") is None:
+        return ""
+    measured = r["ratio"] if r.get("ratio") is not None else r["value"]
+    kept = measured <= r["goal"] if r["better"] == "lower" else measured >= r["goal"]
+    return "kept" if kept else "MISSED"
+
+
+def table():
+    lines = [("measure", "median", "p95", "peer of the same run", "ratio", "goal", "")]
+    for r in rows:
+        if "skipped" in r:
+            lines.append((r["name"], "skipped:", "", r["skipped"], "", "", ""))
+            continue
+        peer = f"{r['peer']}: {number(r.get('peer_value'))} {r['unit']}" if r.get("peer") else ""
+        sign = {"lower": "<=", "higher": ">="}.get(r.get("better"), "")
+        of_value = f" {r['unit']}" if r.get("ratio") is None else ""
+        goal = f"{sign} {r['goal']:g}{of_value}" if r.get("goal") is not None else ""
+        lines.append((r["name"], f"{number(r['value'])} {r['unit']}", number(r.get("p95")), peer,
+                      f"{r['ratio']:.2f}" if r.get("ratio") is not None else "", goal, verdict(r)))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(cell.rjust(w) if i in (1, 2, 4) else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths))).rstrip())
+
+
+def geth_intake():
+    """What geth v1.9.20 takes for a new envelope, measured now by bench/geth where Go and its modules are to be had; None: they are not."""
+    go, source = shutil.which("go"), os.path.join(ROOT, "bench", "geth")
+    if not go:
+        print("  no Go here: geth is not measured beside ours", file=sys.stderr)
+        return None
+    program = os.path.join(ROOT, "build", "bench_geth")
+    # An old dependency reaches into the runtime, which newer linkers refuse unless told otherwise; older ones do not know the flag.
+    for flags in (["-ldflags=-checklinkname=0"], []):
+        built = subprocess.run([go, "build", *flags, "-o", program, "."], cwd=source, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, timeout=600)
+        if built.returncode == 0:
+            break
+    else:
+        print(f"  geth is not measured: {built.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        return None
+    took = json.loads(subprocess.run([program], stdout=subprocess.PIPE, check=True).stdout)
+    show("anchor: geth v1.9.20, a new envelope of 1 KiB, in process", keep("geth new us", took["new_us"]), "us")
+    show("anchor: geth v1.9.20, a duplicate", keep("geth duplicate us", took["duplicate_us"]), "us")
+    return median(took["new_us"])
+
+
+def net(_):
+    """The kernels and the intake, beside geth if it is to be had."""
+    geth = geth_intake()
+    run_program("bench_net", *(["--geth-new", f"{geth:.3f}"] if geth else []))
+
+
+def run_program(name, *arguments):
+    """A bench program's lines become rows. Its place in the build folder is that of bench/CMakeLists.txt."""
+    done = subprocess.run([os.path.join(BUILD, "bench", name), *arguments], stdout=subprocess.PIPE, text=True, check=True)
+    for line in done.stdout.splitlines():
+        r = json.loads(line)
+        keep(r["name"], r.pop("runs", [r["value"]] if "value" in r else []))
+        rows.append(r)
+        print(f"  {r['name']}: {r.get('skipped') or number(r['value']) + ' ' + r['unit']}", file=sys.stderr, flush=True)
 
 
 def quiet(*command):
@@ -104,11 +198,19 @@ def idle(folder):
                     total += int(f.read().split()[0])
             return total / 1e9
 
+        def wake_ups():
+            """How often its threads gave the processor up of their own will and were woken again."""
+            folder, total = f"/proc/{node.process.pid}/task", 0
+            for thread in os.listdir(folder):
+                with open(f"{folder}/{thread}/status", encoding="ascii") as f:
+                    total += next(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt_switches:"))
+            return total
+
         def resident():
             with open(f"/proc/{node.process.pid}/status", encoding="ascii") as f:
                 return next(int(row.split()[1]) for row in f if row.startswith("VmRSS:")) / 1024
         node.call("event list", cursor=node.call("event now")["cursor"], waitMs=2000)        # the start is over
-        memory, shares = [], []
+        memory, shares, woken, begun = [], [], wake_ups(), time.monotonic()
         for _ in range(20):
             before, start = processor(), time.monotonic()
             time.sleep(IDLE_SECONDS / 20)
@@ -116,9 +218,9 @@ def idle(folder):
             memory.append(resident())
         show("idle node, resident memory with its libraries", keep("idle MiB", memory), "MiB", 16)
         keep("idle cpu %", shares)
-        whole = sum(shares) / len(shares)
-        print(f"{'idle node, processor, mean of ' + format(IDLE_SECONDS, 'g') + ' s':<64} {whole:8.2f} %    p95 {p95(shares):8.2f}   "
-              f"goal 1 %   ratio {whole / 1:5.2f}", flush=True)
+        row(f"idle node, processor, mean of {IDLE_SECONDS:g} s", sum(shares) / len(shares), "%", p95=p95(shares), goal=0.5, better="lower")
+        a_minute = (wake_ups() - woken) * 60 / (time.monotonic() - begun)
+        row(f"idle node, wake-ups of all threads, {IDLE_SECONDS:g} s", a_minute, "/min", goal=60, better="lower")
     finally:
         node.end()
         peer.end()
@@ -142,23 +244,30 @@ def sending():
 
 
 def main():
-    if "--no-build" not in sys.argv[1:]:
-        if subprocess.run(["sh", os.path.join(ROOT, "tools", "build.sh"), "release", "sottod", "sotto"], stdout=subprocess.DEVNULL).returncode != 0:
+    words = sys.argv[1:]
+    only = words[words.index("--only") + 1] if "--only" in words else ""
+    parts = {name: function for name, function in {
+        "anchors": anchors, "start": start_to_rpc, "one-shot": one_shot, "sending": lambda _: sending(), "idle": idle,
+        **{name: lambda _, name=name: run_program(name) for name in PROGRAMS}, "bench_net": net}.items() if only in name}
+    if "--no-build" not in words:
+        targets = ["sottod", "sotto", *(name for name in PROGRAMS if name in parts)]
+        if subprocess.run(["sh", os.path.join(ROOT, "tools", "build.sh"), "release", *targets], stdout=subprocess.DEVNULL).returncode != 0:
             return 1
-    print(f"{os.cpu_count()} processors, Linux {platform.release()}, {RUNS} runs of each; ratio = measured / goal, at most 1.00 is kept")
     with tempfile.TemporaryDirectory(prefix="sotto-bench-", dir=os.path.join(ROOT, "build")) as folder:
         os.chmod(folder, 0o700)
-        anchors(folder)
-        start_to_rpc(folder)
-        one_shot(folder)
-        sending()
-        idle(folder)
+        for part in parts.values():
+            part(folder)
+    print(f"{os.cpu_count()} processors, Linux {platform.release()}; goals are held against the ratio to the peer where there is one")
+    table()
     out = os.path.join(ROOT, "bench", "out")
     os.makedirs(out, exist_ok=True)
     path = os.path.join(out, time.strftime("%Y%m%d-%H%M%S.json"))
     with open(path, "w", encoding="utf-8") as f:
-        json.dump({"runs": RUNS, "processors": os.cpu_count(), "system": platform.platform(), "ms": raw}, f, indent=1)
+        json.dump({"runs": RUNS, "processors": os.cpu_count(), "system": platform.platform(), "rows": rows, "single": raw}, f, indent=1)
     print(f"raw data: {os.path.relpath(path, ROOT)}")
+    missed = [r["name"] for r in rows if "value" in r and verdict(r) == "MISSED"]
+    if missed:
+        print(f"missed: {'; '.join(missed)}")
     return 0
 
 
