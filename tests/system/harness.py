@@ -50,6 +50,14 @@ def method_name(words):
     return first if not rest else "sotto_" + first + "".join(w[0].upper() + w[1:] for w in rest)
 
 
+def flag(name):
+    """Was the test started with that flag? It is taken away, unittest reads the rest."""
+    if name not in sys.argv:
+        return False
+    sys.argv.remove(name)
+    return True
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

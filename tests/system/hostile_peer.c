@@ -1,0 +1,502 @@
+/* A peer that speaks RLPx and shh/6 well enough to be let in, and then misbehaves: the attacker of tests/system/hostile_peers.py.
+ *
+ *     hostile_peer ENODE ACTION SECONDS COUNT SEED
+ *
+ * Blocking sockets, one thread, every connection under a key of its own. Does ACTION again and again for SECONDS (or COUNT times, if
+ * that comes first; 0 = no bound) and prints one line of JSON: what it managed to do. Ends with 0 unless it could not even begin. */
+#include "crypto/rng.h"
+#include "crypto/setup.h"
+#include "p2p/frame.h"
+#include "p2p/hello.h"
+#include "whisper/shh.h"
+#include "wire/rlp.h"
+#include "wire/snappy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHH_FIRST SOTTO_FIRST_CODE
+#define WORK_BITS 8u                      /* relay.work of the test network */
+#define FLOOD_PACKET 200u                 /* envelopes of one packet */
+#define PATIENCE_S 2                      /* for any one answer */
+#define CROWD_MAX 512u
+#define WIRE_MAX (32u << 20)
+
+struct peer {
+    int fd;
+    struct sotto_scalar key;
+    uint8_t pub[64];
+    struct sotto_rlpx x;
+    struct sotto_frames f;
+    bool keyed, framed;
+};
+
+static struct sotto_chacha_rng dice;
+static struct sotto_enode target;
+static uint64_t until_us, connections, refused, handshakes, cut_off, sent_bytes, envelopes;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "hostile_peer: %s\n", what);
+    exit(2);
+}
+static void must(enum sotto_err err)
+{
+    if (err != SOTTO_OK) fail(sotto_err_name(err));
+}
+static uint64_t mono_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+static bool time_left(void) { return mono_us() < until_us; }
+static uint64_t below(uint64_t n) { return sotto_rng_below(&dice.rng, n); }
+
+/* ---- sockets ---- */
+
+static int dial(int receive_buffer)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(target.addr.port) };
+    struct timeval patience = { .tv_sec = PATIENCE_S };
+    memcpy(&to.sin_addr, target.addr.ip, 4);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (receive_buffer) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
+        close(fd);
+        return -1;
+    }
+    connections++;
+    return fd;
+}
+
+static bool say(int fd, const void *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t n = send(fd, (const uint8_t *)data + at, size - at, MSG_NOSIGNAL);
+        if (n <= 0) return false;
+        at += (size_t)n;
+        sent_bytes += (uint64_t)n;
+    }
+    return true;
+}
+static bool hear(int fd, void *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t n = recv(fd, (uint8_t *)data + at, size - at, 0);
+        if (n <= 0) return false;
+        at += (size_t)n;
+    }
+    return true;
+}
+static void say_noise(int fd, size_t size)
+{
+    uint8_t bytes[4096];
+    for (; size > 0; size -= size < sizeof bytes ? size : sizeof bytes) {
+        sotto_rng_fill(&dice.rng, bytes, sizeof bytes);
+        if (!say(fd, bytes, size < sizeof bytes ? size : sizeof bytes)) return;
+    }
+}
+/* Whatever comes, until the other side closes or falls silent. */
+static void hear_out(int fd)
+{
+    uint8_t bytes[4096];
+    while (recv(fd, bytes, sizeof bytes, 0) > 0) { }
+}
+
+/* ---- a peer, step by step ---- */
+
+static void peer_end(struct peer *p)
+{
+    if (p->framed) sotto_frames_end(&p->f);
+    if (p->keyed) sotto_rlpx_end(&p->x);
+    if (p->fd >= 0) close(p->fd);
+    *p = (struct peer){ .fd = -1 };
+}
+
+static bool peer_dial(struct peer *p, int receive_buffer)
+{
+    struct sotto_point point;
+    *p = (struct peer){ .fd = dial(receive_buffer) };
+    if (p->fd < 0) {
+        refused++;
+        return false;
+    }
+    sotto_scalar_random(&p->key, &dice.rng);
+    must(sotto_point_make(&point, &p->key));
+    must(sotto_point_to64(p->pub, &point));
+    sotto_rlpx_begin(&p->x, SOTTO_RLPX_DIALER, &p->key, &dice.rng);
+    p->keyed = true;
+    must(sotto_rlpx_write_auth(&p->x, target.key, &dice.rng));
+    return true;
+}
+
+static bool peer_keys(struct peer *p)
+{
+    uint8_t bytes[SOTTO_RLPX_PACKET_MAX];
+    struct sotto_rlpx_secrets secrets;
+    size_t have = 0, need = SOTTO_RLPX_FIRST_NEED;
+    enum sotto_err err;
+    if (!say(p->fd, p->x.auth.data, p->x.auth.size)) return false;
+    do {
+        if (need > sizeof bytes || !hear(p->fd, bytes + have, need - have)) return false;
+        have = need;
+        err = sotto_rlpx_read(&p->x, &need, sotto_span(bytes, have));
+    } while (err == SOTTO_ERR_AGAIN);
+    if (err != SOTTO_OK) return false;
+    must(sotto_rlpx_secrets(&secrets, &p->x));
+    must(sotto_frames_begin(&p->f, &secrets));
+    p->framed = true;
+    return true;
+}
+
+static bool send_plain(struct peer *p, unsigned code, struct sotto_span payload)
+{
+    struct sotto_buf wire = sotto_buf_make(WIRE_MAX);
+    must(sotto_frame_write(&p->f, &wire, code, payload));
+    bool good = say(p->fd, wire.data, wire.size);
+    sotto_buf_free(&wire);
+    return good;
+}
+static bool send_block(struct peer *p, unsigned code, struct sotto_span payload)
+{
+    struct sotto_buf block = sotto_buf_make(WIRE_MAX);
+    must(sotto_snappy_deflate(&block, payload));
+    bool good = send_plain(p, code, sotto_buf_span(&block));
+    sotto_buf_free(&block);
+    return good;
+}
+
+/* Reads one frame; false: closed, silent, or a Disconnect. */
+static bool hear_frame(struct peer *p)
+{
+    uint8_t head[SOTTO_FRAME_HEAD];
+    uint32_t size, code;
+    struct sotto_span payload;
+    if (!hear(p->fd, head, sizeof head) || sotto_frame_head(&p->f, &size, head) != SOTTO_OK) return false;
+    uint8_t *rest = malloc(sotto_frame_rest(size));
+    bool good = rest && hear(p->fd, rest, sotto_frame_rest(size)) && sotto_frame_body(&p->f, &code, &payload, rest, size) == SOTTO_OK &&
+                code != SOTTO_CODE_DISCONNECT;
+    free(rest);
+    return good;
+}
+
+static void hello_make(struct sotto_buf *out, const struct peer *p, const char *capability, unsigned version)
+{
+    struct sotto_capability shh = { .name = capability, .version = version, .codes = SOTTO_SHH_CODES };
+    must(sotto_hello_write(out, &shh, 1, 0, p->pub));
+}
+
+static bool peer_hello(struct peer *p)
+{
+    struct sotto_buf hello = sotto_buf_make(SOTTO_HELLO_PAYLOAD_MAX);
+    hello_make(&hello, p, "shh", 6);
+    bool good = send_plain(p, SOTTO_CODE_HELLO, sotto_buf_span(&hello)) && hear_frame(p);
+    sotto_buf_free(&hello);
+    return good;
+}
+
+static bool peer_status(struct peer *p)
+{
+    struct sotto_buf status = sotto_buf_make(64);
+    must(sotto_rlp_add_uint(&status, 6));
+    must(sotto_rlp_add_uint(&status, 0));
+    must(sotto_rlp_end_list(&status, 0));
+    bool good = send_block(p, SHH_FIRST + SOTTO_SHH_STATUS, sotto_buf_span(&status)) && hear_frame(p);
+    sotto_buf_free(&status);
+    return good;
+}
+
+/* Up to and with Status. On false it is ended. */
+static bool peer_up(struct peer *p, int receive_buffer)
+{
+    bool good = peer_dial(p, receive_buffer) && peer_keys(p) && peer_hello(p) && peer_status(p);
+    if (good) handshakes++;
+    else if (p->fd >= 0) {
+        cut_off++;
+        peer_end(p);
+    }
+    return good;
+}
+
+/* ---- envelopes ---- */
+
+enum kind { GOOD, EXPIRED, LOW_WORK, ENDLESS };
+
+static void envelope_add(struct sotto_buf *out, enum kind kind)
+{
+    uint8_t data[SOTTO_NATIVE_DATA];
+    struct sotto_buf prefix = sotto_buf_make(SOTTO_NATIVE_SHORT);
+    struct sotto_envelope e = { .ttl = SOTTO_NATIVE_TTL_S, .data = SOTTO_SPAN(data) };
+    uint32_t now_s = (uint32_t)time(NULL);
+    e.expiry = kind == EXPIRED ? now_s - 60 : now_s + SOTTO_NATIVE_TTL_S - 5;
+    if (kind == ENDLESS) e.ttl = 0;
+    sotto_rng_fill(&dice.rng, data, sizeof data);
+    sotto_rng_fill(&dice.rng, e.topic, sizeof e.topic);
+    must(sotto_envelope_short(&prefix, &e));
+    must(sotto_work_search(&e.nonce, sotto_buf_span(&prefix), 1ull << 60, WORK_BITS, NULL));
+    while (kind == LOW_WORK && sotto_envelope_zeros(&e) > 0) e.nonce++;
+    must(sotto_envelope_encode(out, &e));
+    sotto_buf_free(&prefix);
+    envelopes++;
+}
+
+static void packet_make(struct sotto_buf *packet, enum kind kind, unsigned count)
+{
+    packet->size = 0;
+    size_t mark = sotto_rlp_begin(packet);
+    for (unsigned i = 0; i < count; i++) envelope_add(packet, kind);
+    must(sotto_rlp_end_list(packet, mark));
+}
+
+static void flood(enum kind kind)
+{
+    struct peer p;
+    struct sotto_buf packet = sotto_buf_make(WIRE_MAX);
+    if (!peer_up(&p, 0)) {
+        usleep(20000);                            /* an attacker that is refused all the time needs no whole core of the test machine */
+        return;
+    }
+    while (time_left()) {
+        struct pollfd in = { .fd = p.fd, .events = POLLIN };
+        while (poll(&in, 1, 0) == 1 && hear_frame(&p)) { }
+        packet_make(&packet, kind, FLOOD_PACKET);
+        if (!send_block(&p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_buf_span(&packet))) {
+            cut_off++;
+            break;
+        }
+    }
+    sotto_buf_free(&packet);
+    peer_end(&p);
+}
+
+/* ---- rubbish at every stage ---- */
+
+static void rubbish_before_keys(struct peer *p, unsigned shape)
+{
+    uint8_t *auth = p->x.auth.data;
+    size_t size = p->x.auth.size;
+    switch (shape) {
+    case 0: say_noise(p->fd, 1 + below(4000)); break;
+    case 1: say(p->fd, auth, 1 + below(size - 1)); break;                 /* cut off, then the line closes */
+    case 2:
+        auth[below(size)] ^= (uint8_t)(1u << below(8));
+        say(p->fd, auth, size);
+        break;
+    case 3: say(p->fd, "\xff\xff", 2); say_noise(p->fd, 70000); break;    /* the largest packet that can be announced */
+    default: say(p->fd, auth, size); say_noise(p->fd, 1 + below(600)); break;     /* frames before their keys are known */
+    }
+}
+
+static void rubbish_in_hello(struct peer *p, unsigned shape)
+{
+    struct sotto_buf b = sotto_buf_make(WIRE_MAX);
+    uint8_t noise[3000];
+    sotto_rng_fill(&dice.rng, noise, sizeof noise);
+    switch (shape) {
+    case 0: say_noise(p->fd, 32 + below(500)); break;                     /* a frame with a wrong MAC */
+    case 1: send_plain(p, SOTTO_CODE_HELLO, sotto_span(noise, sizeof noise)); break;
+    case 2: send_plain(p, SOTTO_CODE_HELLO, sotto_span(noise, below(200))); break;
+    case 3: send_plain(p, SOTTO_CODE_PING, sotto_span("\xc0", 1)); break;
+    case 4:
+        hello_make(&b, p, "eth", 68);                                     /* nothing in common */
+        send_plain(p, SOTTO_CODE_HELLO, sotto_buf_span(&b));
+        break;
+    case 5:
+        p->pub[below(64)] ^= 1;                                           /* not the key that was proven */
+        hello_make(&b, p, "shh", 6);
+        send_plain(p, SOTTO_CODE_HELLO, sotto_buf_span(&b));
+        break;
+    default: send_plain(p, 0x1234567, sotto_span(noise, 10)); break;
+    }
+    sotto_buf_free(&b);
+}
+
+static void rubbish_when_up(struct peer *p, unsigned shape)
+{
+    struct sotto_buf b = sotto_buf_make(WIRE_MAX);
+    uint8_t noise[3000];
+    sotto_rng_fill(&dice.rng, noise, sizeof noise);
+    size_t size = below(sizeof noise);
+    switch (shape) {
+    case 0: send_plain(p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_span(noise, size)); break;           /* no Snappy block */
+    case 1: send_plain(p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_span("\xff\xff\xff\x07" "abc", 7)); break;      /* a block of 16 MiB in three bytes */
+    case 2: send_block(p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_span(noise, size)); break;           /* no RLP */
+    case 3: send_block(p, SHH_FIRST + SOTTO_SHH_POW, sotto_span("\x88\x7f\xf0\0\0\0\0\0\0", 9)); break;         /* infinite work */
+    case 4: send_block(p, SHH_FIRST + SOTTO_SHH_BLOOM, sotto_span(noise, 65)); break;
+    case 5: send_block(p, SHH_FIRST + 4 + (unsigned)below(124), sotto_span(noise, size)); break;     /* codes that say nothing */
+    case 6: send_block(p, SHH_FIRST + SOTTO_SHH_CODES + (unsigned)below(1000), sotto_span(noise, size)); break;
+    case 7: {                                                             /* a giant that never comes whole */
+        static uint8_t zeros[4u << 20];
+        must(sotto_frame_write(&p->f, &b, SHH_FIRST + SOTTO_SHH_MESSAGES, SOTTO_SPAN(zeros)));
+        say(p->fd, b.data, b.size / 2);
+        break;
+    }
+    case 8: {                                                             /* 9 MiB of zeros from a few hundred kB */
+        static uint8_t zeros[9u << 20];
+        send_block(p, SHH_FIRST + SOTTO_SHH_MESSAGES, SOTTO_SPAN(zeros));
+        break;
+    }
+    case 9: {                                                             /* lists in lists in lists */
+        uint8_t deep[2000];
+        memset(deep, 0xc1, sizeof deep);
+        send_block(p, SHH_FIRST + SOTTO_SHH_MESSAGES, SOTTO_SPAN(deep));
+        break;
+    }
+    case 10: for (unsigned i = 0; i < 2000 && send_block(p, SOTTO_CODE_PING, sotto_span("\xc0", 1)); i++) { } break;
+    case 11:
+        packet_make(&b, LOW_WORK, 3);
+        send_block(p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_buf_span(&b));
+        break;
+    case 12:
+        packet_make(&b, ENDLESS, 3);
+        send_block(p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_buf_span(&b));
+        break;
+    default: say_noise(p->fd, 32 + below(2000)); break;                   /* a wrong MAC in the middle */
+    }
+    sotto_buf_free(&b);
+}
+
+static void rubbish(uint64_t round)
+{
+    struct peer p;
+    unsigned shape = (unsigned)(round % 26);
+    if (!peer_dial(&p, 0)) return;
+    if (shape < 5) rubbish_before_keys(&p, shape);
+    else if (peer_keys(&p) && shape < 12) rubbish_in_hello(&p, shape - 5);
+    else if (p.framed && peer_hello(&p) && (shape == 25 || peer_status(&p))) {
+        handshakes++;
+        if (shape == 25) send_block(&p, SHH_FIRST + SOTTO_SHH_STATUS, sotto_span("\xc1\x05", 2));    /* another version of Whisper */
+        else rubbish_when_up(&p, shape - 12);
+    }
+    shutdown(p.fd, SHUT_WR);
+    if (below(2)) hear_out(p.fd);
+    peer_end(&p);
+}
+
+/* Connect and leave, at any stage, politely or with a reset. */
+static void churn(uint64_t round)
+{
+    struct peer p;
+    bool up = false;
+    switch (round % 5) {
+    case 0: p = (struct peer){ .fd = dial(0) }; refused += p.fd < 0; break;
+    case 1: if (peer_dial(&p, 0)) say(p.fd, p.x.auth.data, below(p.x.auth.size)); break;
+    case 2: if (peer_dial(&p, 0)) say(p.fd, p.x.auth.data, p.x.auth.size); break;
+    case 3: if (peer_dial(&p, 0)) up = peer_keys(&p) && peer_hello(&p); break;
+    default: up = peer_up(&p, 0); break;
+    }
+    (void)up;
+    struct linger reset = { .l_onoff = 1 };
+    if (p.fd >= 0 && below(2)) setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    peer_end(&p);
+}
+
+/* ---- many at once, held ---- */
+
+static struct peer crowd_peers[CROWD_MAX];
+
+/* stage: 0 silent, 1 silent after auth, 2 silent after Hello, 3 up and never reading */
+static void crowd_open(unsigned count, unsigned stages)
+{
+    for (unsigned i = 0; i < count && i < CROWD_MAX; i++) {
+        struct peer *p = &crowd_peers[i];
+        unsigned stage = stages == 3 ? 3 : i % 3;
+        bool good = peer_dial(p, stages == 3 ? 4096 : 0);
+        if (good && stage == 1) good = say(p->fd, p->x.auth.data, p->x.auth.size);
+        if (good && stage >= 2) good = peer_keys(p) && peer_hello(p);
+        if (good && stage == 3) {
+            good = peer_status(p);
+            handshakes += good;
+        }
+        if (!good) {
+            cut_off++;
+            peer_end(p);
+        }
+    }
+}
+
+static bool gone(const struct peer *p)
+{
+    struct pollfd ask = { .fd = p->fd, .events = POLLRDHUP };
+    return poll(&ask, 1, 0) == 1 && (ask.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+static void crowd(unsigned count, unsigned stages)
+{
+    unsigned left = 0;
+    crowd_open(count, stages);
+    while (time_left()) {
+        left = 0;
+        for (unsigned i = 0; i < count && i < CROWD_MAX; i++) {
+            struct peer *p = &crowd_peers[i];
+            if (p->fd >= 0 && gone(p)) {
+                cut_off++;
+                peer_end(p);
+            }
+            left += p->fd >= 0;
+        }
+        if (left == 0) crowd_open(count, stages);         /* all thrown out: once more */
+        poll(NULL, 0, 100);
+    }
+    for (unsigned i = 0; i < CROWD_MAX; i++) peer_end(&crowd_peers[i]);
+}
+
+/* A byte a second on each of many lines. */
+static void loris(unsigned count)
+{
+    size_t at = 0;
+    crowd_open(count, 0);
+    for (; time_left(); at++) {
+        for (unsigned i = 0; i < count && i < CROWD_MAX; i++) {
+            struct peer *p = &crowd_peers[i];
+            if (p->fd < 0 && !peer_dial(p, 0)) continue;
+            if (!say(p->fd, p->x.auth.data + at % p->x.auth.size, 1)) {
+                cut_off++;
+                peer_end(p);
+            }
+        }
+        poll(NULL, 0, 1000);
+    }
+    for (unsigned i = 0; i < CROWD_MAX; i++) peer_end(&crowd_peers[i]);
+}
+
+int main(int argc, char **argv)
+{
+    must(sotto_crypto_init());
+    if (argc != 6 || sotto_enode_parse(&target, sotto_span_str(argv[1])) != SOTTO_OK || target.addr.family != 4)
+        fail("usage: hostile_peer ENODE rubbish|flood|expired|churn|mute|crowd|loris SECONDS COUNT SEED");
+    const char *action = argv[2];
+    uint64_t seconds = strtoull(argv[3], NULL, 10), count = strtoull(argv[4], NULL, 10);
+    signal(SIGPIPE, SIG_IGN);
+    sotto_rng_from_seed(&dice, strtoull(argv[5], NULL, 10), "hostile");
+    for (unsigned i = 0; i < CROWD_MAX; i++) crowd_peers[i].fd = -1;
+    uint64_t began = mono_us(), rounds = 0;
+    until_us = began + seconds * 1000000u;
+    for (; time_left() && (count == 0 || rounds < count); rounds++) {
+        if (strcmp(action, "rubbish") == 0) rubbish(rounds);
+        else if (strcmp(action, "churn") == 0) churn(rounds);
+        else if (strcmp(action, "flood") == 0) flood(GOOD);
+        else if (strcmp(action, "expired") == 0) flood(EXPIRED);
+        else if (strcmp(action, "mute") == 0) crowd((unsigned)count, 3);
+        else if (strcmp(action, "crowd") == 0) crowd((unsigned)count, 0);
+        else if (strcmp(action, "loris") == 0) loris((unsigned)count);
+        else fail("no such action");
+    }
+    printf("{\"action\":\"%s\",\"seconds\":%.1f,\"rounds\":%llu,\"connections\":%llu,\"refused\":%llu,\"handshakes\":%llu,\"cutOff\":%llu,\"bytes\":%llu,\"envelopes\":%llu}\n",
+           action, (double)(mono_us() - began) / 1e6, (unsigned long long)rounds, (unsigned long long)connections, (unsigned long long)refused,
+           (unsigned long long)handshakes, (unsigned long long)cut_off, (unsigned long long)sent_bytes, (unsigned long long)envelopes);
+    return 0;
+}
