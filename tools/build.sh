@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds one preset: tools/build.sh [release|asan|tsan|fuzz|coverage [target...]]; no target = everything in it
+# Builds one preset: tools/build.sh [release|asan|tsan|fuzz|afl|coverage [target...]]; no target = everything in it
 set -eu
 cd "$(dirname "$0")/.."
 PRESET=${1:-release}

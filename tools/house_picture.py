@@ -12,7 +12,7 @@ WHAT = {
     "base": "bytes, errors, text", "crypto": "named wrappers, secrets, vault", "wire": "RLP, Snappy", "p2p": "RLPx, p2p/5, peers",
     "whisper": "shh/6: envelopes, work, pool", "relay": "the network of one node", "identity": "certificate, link, first contact",
     "conversation": "ratchet, one-time keys, cells", "files": "chunked, sealed blobs", "io": "loop, sockets, disk", "rpc": "methods, JSON-RPC",
-    "node": "where cores meet io", "sottod": "the daemon", "sotto": "the command line", "sotto-lab": "experiments",
+    "node": "where cores meet io", "sim": "the other world", "sottod": "the daemon", "sotto": "the command line", "sotto-lab": "experiments",
 }
 WIDTH, HEIGHT, LANE, GAP_X, GAP_Y, MARGIN = 226, 54, 8, 26, 46, 20      # LANE: what a passing arrow takes of a row
 
@@ -20,10 +20,12 @@ WIDTH, HEIGHT, LANE, GAP_X, GAP_Y, MARGIN = 226, 54, 8, 26, 46, 20      # LANE: 
 def includes():
     """{room: rooms it uses}; each program of apps/ is a room of its own here."""
     graph = {}
-    for top in ("src", "apps"):
+    for top in ("src", "apps", "sim"):
         for folder, _, files in os.walk(os.path.join(ROOT, top)):
             parts = os.path.relpath(folder, ROOT).split(os.sep)
             sources = [f for f in files if f.endswith((".c", ".h"))]
+            if top == "sim":
+                parts.insert(0, "")                        # the room stands at the top, not under src/
             if len(parts) < 2 or "test" in parts or not sources:
                 continue
             uses = graph.setdefault(parts[1], set())
@@ -88,7 +90,7 @@ def draw(graph):
     spec = importlib.util.spec_from_file_location("house", os.path.join(ROOT, "tests", "house", "house.py"))
     house = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(house)
-    order = ["base", "crypto", "wire", *house.CORES, "rpc", "io", "node", "sottod", "sotto", "sotto-lab"]
+    order = ["base", "crypto", "wire", *house.CORES, "rpc", "io", "node", "sim", "sottod", "sotto", "sotto-lab"]
     rows, row_of = layers(graph, order, house)
     chains = []
     for room, use in arrows(graph, order):

@@ -37,6 +37,15 @@ def main():
         put("rlp", f"shape-{number}", shape)
     for number, shape in enumerate((b"\x00", b"\x05\x10hello", b"\x14\x00a\x46\x01\x00", b"\x40\xf0\x3f" + bytes(64))):
         put("snappy", f"shape-{number}", shape)
+    # A client at the door: how it behaves, then what it writes.
+    body = b'{"jsonrpc":"2.0","id":1,"method":"sotto_nodeStatus"}'
+    posts = [b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (path, len(body), body) for path in (b"/rpc", b"/", b"/else")]
+    for number, text in enumerate((*posts, posts[0] + posts[0], b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n", b"PUT /rpc HTTP/1.1\r\n\r\n",
+                                   posts[0].replace(b"application/json", b"text/plain"), posts[0].replace(b"Content-Length: 52", b"Content-Length: 999"),
+                                   posts[0].replace(b"Content-Length: 52", b"Transfer-Encoding: chunked"), posts[0].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+                                   body + b"\n" + body + b"\r\n\n  \n" + body)):
+        for how in (0, 1, 4):
+            put("door", f"client-{number}-{how}", bytes([how]) + text)
     return 0
 
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""make test: builds release, asan and tsan, and runs every test where it belongs, as one CTest run.
+"""make test: builds release, asan, tsan and plants, and runs every test where it belongs, as one CTest run.
 
     unit, property, vectors, fuzz-smoke, lint   on asan (address and undefined behaviour)
     tsan                                        the unit tests of the rooms with threads, and the short system tests
     system                                      on release
+    secrets                                     on release: constant time under valgrind
     system-asan                                 the short system tests again
+    plants                                      each planted bug against its detector (tests/plants)
 
---long adds what make check runs: every test on tsan too, every system test on asan.   --only REGEX picks tests by name.
+--long adds what make check runs: every test on tsan too, every system test on asan, secrets by other compilers.   --only REGEX picks tests by name.
 STRICT=1: a test that was skipped because a helper is absent counts as failed.   Exit status: CTest's.
 """
 import argparse
@@ -23,7 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.path.join(ROOT, "build", "test")
 LOGS = os.path.join(ROOT, "build", "log", "tests")
 ON_ASAN = ["lint", "unit", "property", "vectors", "fuzz-smoke"]
-KINDS = [*ON_ASAN, "system"]
+KINDS = [*ON_ASAN, "system", "secrets"]
 THREADED_ROOMS = ("io", "node", "rpc", "whisper", "work")       # rooms whose code runs beside a worker thread
 
 
@@ -31,9 +33,9 @@ def duration(seconds):
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
-def build(preset):
+def build(preset, *targets):
     start = time.monotonic()
-    if subprocess.run(["sh", "tools/build.sh", preset], cwd=ROOT, stdout=subprocess.DEVNULL).returncode != 0:
+    if subprocess.run(["sh", "tools/build.sh", preset, *targets], cwd=ROOT, stdout=subprocess.DEVNULL).returncode != 0:
         sys.exit(1)
     print(f"build      {preset}  {duration(time.monotonic() - start)}", flush=True)
 
@@ -55,15 +57,18 @@ def chosen(long):
     for name, labels, command, properties in tests_of("asan"):
         if labels[0] in ON_ASAN:
             yield labels[0], "asan", name, command, properties
-        elif labels[0] == "system" and ("short" in labels or long):
+        elif labels[0] == "system" and ("short" in labels or long) and "long" not in labels:
             yield "system-asan", "asan", name, command, properties
     for name, labels, command, properties in tests_of("tsan"):
         threaded = labels[0] == "unit" and name.split("_")[0] in THREADED_ROOMS
-        if threaded or (labels[0] == "system" and ("short" in labels or long)) or (long and labels[0] in ("unit", "property", "vectors")):
+        if threaded or (labels[0] == "system" and ("short" in labels or long) and "long" not in labels) or (long and labels[0] in ("unit", "property", "vectors")):
             yield "tsan", "tsan", name, command, properties
     for name, labels, command, properties in tests_of("release"):
-        if labels[0] == "system":
-            yield "system", "release", name, command, properties
+        if labels[0] in ("system", "secrets") and ("long" not in labels or long):
+            yield labels[0], "release", name, command, properties
+    for name, labels, command, properties in tests_of("plants"):
+        if name == "planted_bugs":
+            yield "plants", "plants", name, [*command, "--long"] if long else command, properties
 
 
 def quoted(text):
@@ -77,7 +82,7 @@ def write_suite(tests):
         for label, preset, name, command, properties in tests:
             f.write(f"add_test({quoted(preset + '.' + name)} {' '.join(quoted(c) for c in command)})\n")
             f.write(f"set_tests_properties({quoted(preset + '.' + name)} PROPERTIES LABELS {label} SKIP_RETURN_CODE 77")
-            timeout = float(properties.get("TIMEOUT", 120)) * {"release": 1, "asan": 2, "tsan": 3}[preset]
+            timeout = float(properties.get("TIMEOUT", 120)) * {"release": 1, "asan": 2, "tsan": 3, "plants": 1}[preset]
             f.write(f" TIMEOUT {timeout:g} WORKING_DIRECTORY {quoted(properties.get('WORKING_DIRECTORY', ROOT))}")
             for key in ("PROCESSORS", "COST"):
                 if key in properties:
@@ -137,7 +142,7 @@ def tell(tests, report):
             skips.append(name)
         else:
             failures.append((name, command, output, log))
-    for label in [*ON_ASAN, "tsan", "system-asan", "system"]:
+    for label in [*ON_ASAN, "tsan", "system-asan", "system", "secrets", "plants"]:
         if label in groups:
             passed, total, seconds, skipped = groups[label]
             print(f"{label:<12} {passed} of {total - len(skipped)} · {duration(seconds)}")
@@ -160,9 +165,9 @@ def main():
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2))
     args = parser.parse_args()
-    for preset in ("release", "asan", "tsan"):
+    for preset, targets in (("release", []), ("asan", []), ("tsan", []), ("plants", ["plant_detectors"])):
         if not args.no_build:
-            build(preset)
+            build(preset, *targets)
     os.makedirs(LOGS, exist_ok=True)
     tests = [t for t in chosen(args.long) if re.search(args.only, f"{t[1]}.{t[2]}")]
     write_suite(tests)

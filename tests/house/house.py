@@ -15,7 +15,7 @@ import tempfile
 # Rank of each room. An include may only point to a lower rank; inside `CORES` to an earlier room of the list.
 CORES = ["p2p", "whisper", "relay", "ledger", "consensus", "identity", "negotiate", "conversation", "cluster", "call", "files",
          "guide"]
-RANK = {"base": 0, "crypto": 1, "wire": 1, **{core: 2 for core in CORES}, "rpc": 3, "io": 3, "sim": 3, "node": 4, "apps": 5}
+RANK = {"base": 0, "crypto": 1, "wire": 1, **{core: 2 for core in CORES}, "rpc": 3, "io": 3, "node": 4, "sim": 5, "apps": 6}
 PURE = ["base", "crypto", "wire"] + CORES
 
 # What a pure room may include from the system: types, memory, numbers, text. stdio.h and stdlib.h are in the list for
@@ -24,7 +24,7 @@ PURE_SYSTEM = {"assert.h", "ctype.h", "endian.h", "errno.h", "float.h", "inttype
                "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "strings.h"}
 PURE_LIBRARIES = {"sys/queue.h", "uthash.h", "utlist.h", "utarray.h", "bsd/sys/tree.h", "bsd/sys/queue.h", "utf8proc.h"}
 ROOM_LIBRARIES = {
-    "crypto": re.compile(r"(secp256k1.*|sodium|openssl/.*|nettle/.*)\.h$"),
+    "crypto": re.compile(r"(secp256k1.*|sodium|openssl/.*|nettle/.*|gmp)\.h$"),
     "wire": re.compile(r"snappy-c\.h$"),
 }
 PRIMITIVES = re.compile(r"(secp256k1.*|openssl/.*|nettle/.*|sodium.*)\.h$")
@@ -65,8 +65,8 @@ def strip(text):
 
 def room_of(path):
     parts = path.split("/")
-    if parts[0] == "apps":
-        return "apps"
+    if parts[0] in ("apps", "sim"):                        # sim/ stands beside src/: another world for the same rooms
+        return parts[0]
     return parts[1] if parts[0] == "src" and len(parts) > 2 else None
 
 
@@ -107,7 +107,7 @@ def faults_of(root, path):
                 yield path, line, f'#include "{quoted}": written from src/, as "room/file.h"'
             elif not may_include(room, target):
                 yield path, line, f'#include "{quoted}": {room} may not use {target}, the arrows go the other way'
-            elif not any(os.path.exists(os.path.join(root, base, quoted)) for base in ("src", "apps")):
+            elif not any(os.path.exists(os.path.join(root, base, quoted)) for base in ("src", "apps", "")):
                 yield path, line, f'#include "{quoted}": there is no such file'
             continue
         if is_test:
@@ -145,15 +145,33 @@ def library_faults(build):
                 yield archive, 0, f"{member} wants {symbol}() of the system: {room} is pure (law 2)"
 
 
+PLANT_LIST = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "src", "base", "plants.def")
+
+
+def plant_faults(build):
+    """Planted bugs (src/base/plant.h) belong into one build only: no symbol and no text of them is in the libraries and programs of another."""
+    with open(PLANT_LIST, encoding="utf-8") as f:
+        texts = [b"sotto_plant", b"SOTTO_PLANT"] + [name.encode() for name in re.findall(r"^SOTTO_PLANT\((\w+)", f.read(), re.M)]
+    for folder, _, files in sorted(os.walk(build)):
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            if not (name.startswith("libsotto_") and name.endswith(".a")) and not (folder == build and os.access(path, os.X_OK)):
+                continue
+            with open(path, "rb") as f:
+                content = f.read()
+            yield from ((path, 0, f"{text.decode()} is in it: a planted bug in a build that has none") for text in texts if text in content)
+
+
 def check(root, libs=None):
     faults = []
-    for top in ("src", "apps"):
+    for top in ("src", "apps", "sim"):
         for folder, _, files in sorted(os.walk(os.path.join(root, top))):
             for name in sorted(files):
                 if name.endswith((".c", ".h")):
                     faults += faults_of(root, os.path.relpath(os.path.join(folder, name), root))
     if libs:
         faults += library_faults(libs)
+        faults += plant_faults(libs)
     return faults
 
 
@@ -182,6 +200,9 @@ PLANTED = {   # path: (text, what the fault must say; None = no fault)
     "src/wire/now.c": ("long f(void) { return time(NULL); }\n", "time(): wire is pure"),
     "src/conversation/dice.c": ("int f(void) { return 1 + rand (); }\n", "rand(): conversation is pure"),
     "src/crypto/file.c": ('void *f(void) { return fopen("/etc/passwd", "r"); }\n', "fopen(): crypto is pure"),
+    "sim/a.h": ('#include "node/a.h"\n#include "io/a.h"\n', None),
+    "src/node/sim.c": ('#include "sim/a.h"\n', "node may not use sim"),
+    "sim/apps.c": ('#include "apps/a.h"\n', "sim may not use apps"),
     "src/garage/a.c": ("", "is not a room"),
     "src/relay/near.c": ('#include "near.h"\n', "written from src/"),
     "src/relay/gone.c": ('#include "base/gone.h"\n', "there is no such file"),
@@ -214,6 +235,17 @@ def self_test():
             found = list(library_faults(os.path.join(root, name)))
             if len(found) != expected:
                 wrong.append(f"objects, {name}: {expected} faults expected, found {found}")
+        for name, body, expected in (("ordinary", "int f(void) { return 0; }", 0), ("symbol", "int sotto_plant_awake;", 1),
+                                     ("text", 'const char *f(void) { return "INDEX_TWICE"; }', 1)):
+            folder = os.path.join(root, f"plants_{name}")
+            os.makedirs(folder)
+            with open(os.path.join(folder, "a.c"), "w", encoding="utf-8") as f:
+                f.write(body)
+            subprocess.run(["cc", "-O2", "-c", "a.c", "-o", "a.c.o"], cwd=folder, check=True)
+            subprocess.run(["ar", "rc", "libsotto_wire.a", "a.c.o"], cwd=folder, check=True)
+            found = list(plant_faults(folder))
+            if len(found) != expected:
+                wrong.append(f"plants, {name}: {expected} faults expected, found {found}")
     for text in wrong:
         print(text)
     print(f"house self-test: {len(PLANTED)} planted files, {len(wrong)} wrong")
