@@ -42,7 +42,10 @@ static struct slot *set_get(struct set *s, const uint64_t name[2], bool *fresh)
     return slot;
 }
 
-struct sim_watch { struct set seals, cells; bool old[SIM_MACHINES_MAX]; };
+/* Four bytes of two addresses may be alike by chance: once in 700,000 runs of 100 cells, twice never. */
+#define TOPIC_TWINS_MAX 1u
+
+struct sim_watch { struct set seals, cells, topics; unsigned twins; bool old[SIM_MACHINES_MAX]; };
 
 struct sim_watch *sim_watch_new(struct sim_world *w)
 {
@@ -54,6 +57,7 @@ void sim_watch_free(struct sim_watch *watch)
 {
     free(watch->seals.slots);
     free(watch->cells.slots);
+    free(watch->topics.slots);
     free(watch);
 }
 
@@ -94,8 +98,15 @@ bool sim_watch_cell(struct sim_world *w, unsigned machine, const uint8_t sealed[
     name_of(what, sotto_span(sealed, 1028), sotto_span(NULL, 0));
     struct slot *slot = set_get(&w->watch->cells, name, &fresh);
     w->counts[fresh ? SIM_N_CELLS : SIM_N_CELLS_AGAIN]++;
-    if (fresh) slot->value = what[0];
-    else if (slot->value != what[0] && !w->watch->old[machine]) {
+    if (fresh) {
+        slot->value = what[0];
+        name[0] &= 0xffffffff, name[1] = 0;
+        set_get(&w->watch->topics, name, &fresh);
+        if (!fresh && ++w->watch->twins > TOPIC_TWINS_MAX) {
+            sim_break(w, "topic", "a topic stands before two addresses, for the %uth time", w->watch->twins);
+            return false;
+        }
+    } else if (slot->value != what[0] && !w->watch->old[machine]) {
         sim_break(w, "address", "machine n%u used an address for two different cells", machine);
         return false;
     }

@@ -155,10 +155,12 @@ enum sotto_err sotto_session_look(struct sotto_session *s, struct sotto_tag *tag
     if (holds(e, index)) {
         if (!e->good) return SOTTO_ERR_KEY;
         sotto_kdac_tag(tag, &e->x);
+        sotto_session_tag(&s->core, tag);
         return SOTTO_OK;
     }
     struct sotto_prepared_x made = { .made = true, .index = index };
     enum sotto_err err = sotto_kdac_ahead(tag, NULL, &made.x, r.hk, sotto_session_dir_in(s), index, exchange);
+    sotto_session_tag(&s->core, tag);
     made.good = err == SOTTO_OK;
     uint32_t first = slot == SOTTO_SLOT_CURRENT ? s->core.nr : 0;
     if (index - first < r.kbt_count) *e = made;       /* a far look-ahead does not push out the near one */
@@ -241,6 +243,7 @@ static void key_out(struct sotto_session *s)
             e->ck = *ck;
             sotto_chain_step(&key.mk, &e->ck);
             sotto_kdac_tag(&e->tag, &e->kbt_x);
+            sotto_session_tag(c, &e->tag);
             sotto_header_secret(&hs, &c->send_hk, key.dir, i);
             sotto_cell_header_kn(&e->header_kn, e->x, &hs);
             sotto_cell_body_kn(&e->body_kn, e->x, &key);

@@ -177,6 +177,7 @@ static enum sotto_err seal_next(struct sotto_session *s, struct sotto_session_co
         header_make(header, c, flags);
         key.index = c->ns;
         sotto_kdac_tag(&tag, &key.kbt_x);
+        sotto_session_tag(c, &tag);
         sotto_header_secret(&hs, &c->send_hk, key.dir, c->ns);
         sotto_chain_step(&key.mk, &c->send_ck);
         take_x(s, x, world);
@@ -228,6 +229,7 @@ uint32_t sotto_session_ahead(const struct sotto_session *s, struct sotto_tag *ta
     const struct sotto_secret *hk = slot == SOTTO_SLOT_CURRENT ? &s->core.recv_hk : &s->core.recv_nhk;
     for (uint32_t i = 0; i < count && from + i < SOTTO_CHAIN_END; i++) {
         if (sotto_kdac_ahead(&tags[made], NULL, NULL, hk, sotto_session_dir_in(s), from + i, exchange) != SOTTO_OK) continue;
+        sotto_session_tag(&s->core, &tags[made]);
         indexes[made++] = from + i;
     }
     return made;
@@ -275,6 +277,7 @@ static enum sotto_err skip_to(const struct sotto_session *s, struct sotto_sessio
         enum sotto_err err = kbt_x ? sotto_kdac_h(&e->h, &c->recv_hk, dir, c->nr)
                                    : sotto_kdac_ahead(&e->tag, &e->h, NULL, &c->recv_hk, dir, c->nr, world->exchange);
         if (kbt_x) sotto_kdac_tag(&e->tag, kbt_x);
+        sotto_session_tag(c, &e->tag);
         if (err == SOTTO_ERR_KEY) {                   /* both ends skip this index */
             sotto_chain_step(NULL, &c->recv_ck);
             continue;
@@ -412,6 +415,7 @@ static enum sotto_err open_ahead(const struct sotto_session *s, struct sotto_ste
     } else {
         err = sotto_kdac_ahead(&tag, &h, &kbt_x, hk, dir, step->hit.index, world->exchange);
     }
+    sotto_session_tag(&s->core, &tag);
     if (err != SOTTO_OK || memcmp(tag.b, sealed, sizeof tag.b) != 0) {
         err = SOTTO_ERR_NOT_MINE;
     } else {

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 """Can somebody who keeps every envelope tell which two belong to one conversation?
 
-The simulator records what a relay sees of 20 pairs who send 2,000 messages: every clear field, every byte, the time. First the plain rules: no topic and no
-one-time address ever comes twice, every cell has one size. Then two classifiers of scikit-learn (logistic regression and boosted trees) learn on half of the
-conversations what two envelopes of one conversation have in common, are asked about the other half, and must do no better than chance. The control has the
-same world with one planted bug, a topic that does not change: there the same test must cry out.
+The simulator runs 20 pairs of people who send each other 2,000 messages and records every envelope on every wire. First the plain rules: no topic and no one-time address ever comes
+twice, every cell has one size. Then two classifiers of scikit-learn (logistic regression and boosted trees) learn on half of the conversations what
+two envelopes of one conversation have in common, from every clear field, every byte and the time of first appearance; asked about the other half they
+must do no better than chance. The control is the same world with one planted bug, a topic that does not change: there the same test must cry out.
 
-What this does not show: who dialled whom and in which moment somebody writes. An observer of all links sees where an envelope enters the network; that is the
-business of the relay schedule, and messages of the record are sent at independent times for this reason.
+Left out: on which link an envelope appeared first. An observer of all links sees where it enters the network; that is the business of the relay schedule.
 
-    unlinkability.py --envelopes FILE --truth FILE [--expect chance|linked] [--seed N]
     unlinkability.py --sim PROGRAM [--planted PROGRAM] [--seed N]     makes the recordings itself
+    unlinkability.py --envelopes FILE --truth FILE [--expect chance|linked] [--seed N]
 
-Each line of --envelopes: {"time_us", "ttl", "expiry", "topic", "cell", "nonce", ...}; of --truth: {"topic", "pair"}, one for each envelope, in the same order.
+Lines of --envelopes: {"time_us", "ttl", "expiry", "topic", "cell", "nonce", ...}, one for each hop; of --truth: {"topic", "cell_hash", "sender", "receiver"}.
 Exit 0: as expected; 1: not; 77: scikit-learn is not there."""
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -36,7 +36,8 @@ except ImportError:
     print("skipped: needs python3-sklearn")
     sys.exit(77)
 
-PAIRS_LEARNED = 8000                    # pairs of envelopes, half of one conversation, half not
+PAIRS, MESSAGES = 20, 2000                # of people; sent by all of them
+PAIRS_LEARNED = 8000                     # pairs of envelopes, half of one conversation, half not
 PAIRS_ASKED = 8000
 BOOTSTRAP = 2000
 CELL_SIZE = 1024                         # bytes behind the topic
@@ -45,16 +46,21 @@ INTERVAL = (0.05, 99.95)                 # percentiles: 99.9 %, for this is aske
 
 class Record:
     def __init__(self, envelopes, truth):
-        with open(envelopes, encoding="utf-8") as lines:
-            self.rows = [json.loads(line) for line in lines]
         with open(truth, encoding="utf-8") as lines:
-            marks = [json.loads(line) for line in lines]
-        if len(marks) != len(self.rows) or any(m["topic"] != r["topic"] for m, r in zip(marks, self.rows)):
-            sys.exit(f"{truth}: not the truth of {envelopes}")
-        self.pair = numpy.array([m["pair"] for m in marks])
+            marks = {(m["topic"], m["cell_hash"]): tuple(sorted((m["sender"], m["receiver"]))) for m in map(json.loads, lines)}
+        first = {}
+        with open(envelopes, encoding="utf-8") as lines:
+            for row in map(json.loads, lines):                      # one line a hop, in order of time: the first is when it appeared
+                first.setdefault((row["topic"], row["cell"]), row)
+        owner = {key: marks.get((key[0], hashlib.sha256(bytes.fromhex(key[1])).hexdigest()[:16])) for key in first}
+        if None in owner.values():
+            sys.exit(f"{truth}: knows nothing of {sum(o is None for o in owner.values())} envelopes of {envelopes}")
+        names = sorted(set(owner.values()))
+        self.rows = list(first.values())
+        self.pair = numpy.array([names.index(o) for o in owner.values()])
         self.time = numpy.array([r["time_us"] for r in self.rows], dtype=float) / 1e6
         self.stamp = numpy.array([[r["expiry"], r["ttl"], r["expiry"] - r["ttl"]] for r in self.rows], dtype=float)
-        self.nonce = numpy.log2(numpy.array([float(int(r["nonce"])) + 1.0 for r in self.rows]))
+        self.nonce = numpy.log2(numpy.array([float(int(r["nonce"], 16)) + 1.0 for r in self.rows]))
         self.raw = numpy.array([list(bytes.fromhex(r["topic"] + r["cell"])) for r in self.rows], dtype=numpy.uint8)
         self.order = numpy.arange(len(self.rows), dtype=float)
 
@@ -156,8 +162,8 @@ def simulate(program, folder, seed, plant=None):
     env = dict(os.environ)
     if plant:
         env["SOTTO_PLANT"] = plant
-    ran = subprocess.run([program, "sim", "--world", "record", "--seed", str(seed), "--count", "1", "--record", paths[0], "--truth", paths[1]],
-                         env=env, capture_output=True, text=True)
+    ran = subprocess.run([program, "sim", "--world", "crowd", "--quiet", "--pairs", str(PAIRS), "--messages", str(MESSAGES // (2 * PAIRS)), "--seed", str(seed),
+                          "--count", "1", "--record", paths[0], "--truth", paths[1]], env=env, capture_output=True, text=True)
     if ran.returncode != 0 and not plant:
         sys.exit(f"the recording failed (seed {seed}):\n{ran.stdout}{ran.stderr}")
     return Record(*paths)

@@ -10,8 +10,10 @@
 #include "io/door.h"
 #include "support/fuzz_input.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -72,11 +74,30 @@ static void remove_folder(void)
     rmdir(dir);
 }
 
+/* Engines end a process in ways that run nothing at its end: the folders of those that are gone go now. */
+static void remove_old(const char *tmp)
+{
+    struct dirent **names = NULL;
+    int count = scandir(tmp, &names, NULL, NULL);
+    for (int i = 0; i < count; i++) {
+        long pid = strncmp(names[i]->d_name, "sotto-fuzz-", 11) == 0 ? strtol(names[i]->d_name + 11, NULL, 10) : 0;
+        if (pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
+            snprintf(dir, sizeof dir, "%s/sotto-fuzz-%ld", tmp, pid);
+            snprintf(path, sizeof path, "%s/s", dir);
+            remove_folder();
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
 static void prepare(void)
 {
     const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/sotto-fuzz-XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-    SOTTO_ASSERT(mkdtemp(dir) && sotto_loop_new(&loop) == SOTTO_OK);
+    if (!tmp || strlen(tmp) > 32) tmp = "/tmp";
+    remove_old(tmp);
+    snprintf(dir, sizeof dir, "%s/sotto-fuzz-%ld", tmp, (long)getpid());
+    SOTTO_ASSERT(mkdir(dir, 0700) == 0 && sotto_loop_new(&loop) == SOTTO_OK);
     snprintf(path, sizeof path, "%s/s", dir);
     atexit(remove_folder);
     struct sotto_door_config config = { .loop = loop, .path = path, .message_max = MESSAGE_MAX, .pending_max = PENDING_MAX, .conns_max = 8,
