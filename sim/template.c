@@ -81,11 +81,12 @@ static struct sim_template *make(unsigned nodes, unsigned pairs, bool contacts)
         struct sim_person *a = &people->person[i], *b = &people->person[i + 1];
         uint64_t until = w->now_us + MEET_PATIENCE_US;
         if (!sim_person_add(a, b)) fail(w, "add");
-        while (w->now_us < until && !sim_person_accept(b, a)) sim_world_run(w, w->now_us + SIM_SECOND_US);
-        while (w->now_us < until && !(sim_person_mutual(a, b) && sim_person_mutual(b, a))) sim_world_run(w, w->now_us + SIM_SECOND_US);
+        while (!w->broken && w->now_us < until && !sim_person_accept(b, a)) sim_world_run(w, w->now_us + SIM_SECOND_US);
+        while (!w->broken && w->now_us < until && !(sim_person_mutual(a, b) && sim_person_mutual(b, a))) sim_world_run(w, w->now_us + SIM_SECOND_US);
         if (w->now_us >= until) fail(w, "contact");
     }
     sim_world_run(w, w->now_us + 2 * SIM_MINUTE_US);
+    if (w->broken) fail(w, "rule");
     for (unsigned i = 0; i < 2 * pairs; i++) {
         struct sim_person *p = &people->person[i];
         do sim_person_poll(p, false);

@@ -22,6 +22,8 @@ void sim_watch_free(struct sim_watch *watch);
 /* The rules behind the wraps, to be fed by hand in a test. False: broken (and told to the world). */
 bool sim_watch_seal(struct sim_world *w, struct sotto_span key, struct sotto_span nonce, struct sotto_span aad, struct sotto_span plain);
 bool sim_watch_cell(struct sim_world *w, unsigned machine, const uint8_t sealed[1028]);
+/* For recordings, whose topics somebody else judges (the control of that judge has topics that come again). Until the process ends. */
+void sim_watch_leave_topics(void);
 /* From now on this machine lives from an old copy of its state: an address may come twice (messaging.md 1.2), a (key, nonce) never. */
 void sim_watch_old_state(struct sim_world *w, unsigned machine);
 
