@@ -158,19 +158,20 @@ static enum sotto_err check_pages(struct sotto_store *s, char text[200], const c
     return err;
 }
 
-/* What a file says of itself, read without SQLite, so that a newer or foreign one is left exactly as it is. */
-static enum sotto_err look(const char *path, bool *empty, uint32_t *format)
+/* What a file says of itself, read without SQLite, so that a newer or foreign one is left exactly as it is. With a WAL beside it the first
+ * page may be one that the power cut while it was copied there: then SQLite takes it from the WAL, and what it says is asked afterwards. */
+static enum sotto_err look(const char *path, bool wal, bool *empty, uint32_t *format)
 {
     uint8_t head[100];
     size_t n = 0;
     if (sotto_file_head(head, &n, path, sizeof head) != SOTTO_OK) return SOTTO_ERR_IO;
     *empty = n == 0;
     if (n == 0) return SOTTO_OK;
-    if (n < sizeof head || memcmp(head, "SQLite format 3", 16) != 0) return SOTTO_ERR_DAMAGED;
+    if (n < sizeof head || memcmp(head, "SQLite format 3", 16) != 0) return wal && sotto_all_zero(head, n) ? SOTTO_OK : SOTTO_ERR_DAMAGED;
     if (head[18] < 1 || head[18] > 2 || head[19] < 1 || head[19] > 2) return SOTTO_ERR_DAMAGED;   /* SQLite would open it, but write nothing */
     uint32_t app = sotto_be32(head + 68);
     *format = sotto_be32(head + 60);
-    bool unborn = app == 0 && *format == 0;                               /* its first transaction is still in the WAL */
+    bool unborn = app == 0 && (*format == 0 || wal);                      /* its first transaction is still in the WAL */
     if (app != SOTTO_STORE_APP_ID && !unborn) return SOTTO_ERR_DAMAGED;
     return *format > SOTTO_STORE_FORMAT ? SOTTO_ERR_NEWER : SOTTO_OK;
 }
@@ -188,7 +189,7 @@ static enum sotto_err prepare_file(const char *path, struct sotto_store_open_inf
         SOTTO_TRY(err);
         info->unclean = sotto_file_exists(wal);                        /* a clean close removes it */
     }
-    return look(path, empty, &info->format);
+    return look(path, info->unclean, empty, &info->format);
 }
 
 static enum sotto_err set_up(struct sotto_store *s, struct sotto_store_open_info *info, const char *dir, bool empty)
