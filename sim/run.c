@@ -1,6 +1,7 @@
 #include "sim/run.h"
 
 #include "base/text.h"
+#include "sim/memo.h"
 #include "sim/worlds.h"
 #include "sim/wrap.h"
 
@@ -23,6 +24,7 @@ static int usage(const char *why)
           "  --messages N      of each person\n"
           "  --quiet           no faults\n"
           "  --each            a short line for each seed\n"
+          "  --plain           every product and key anew by the libraries: slower, the same trace hash\n"
           "  --record FILE     every envelope as somebody sees it who watches all wires, a JSON line each\n"
           "  --truth FILE      for the judgement of such a recording only: who wrote to whom\n\n"
           "One line of JSON at the end; status 1 at the first broken rule.\n", stderr);
@@ -118,6 +120,10 @@ int sim_command(int argc, char **argv)
         if (strcmp(argv[i], "--list") == 0) return list();
         if (strcmp(argv[i], "--quiet") == 0) {
             o.quiet = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--plain") == 0) {
+            sim_memo_use(false);
             continue;
         }
         if (strcmp(argv[i], "--each") == 0) {
