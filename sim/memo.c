@@ -22,8 +22,8 @@ enum { SLOTS = 4, KEY_MAX = 96, SLOT_MAX = 1 + KEY_MAX + 64 };
 
 struct table { unsigned row_bits; size_t key, value; uint8_t *slots; };        /* sizes in bytes; a slot is: used, key, value */
 
-static struct table by_factor = { .row_bits = 13, .key = 32, .value = 64 };     /* k -> k*G in the library's own form */
-static struct table by_point = { .row_bits = 13, .key = 64, .value = 32 };      /* and back */
+static struct table by_factor = { .row_bits = 14, .key = 32, .value = 64 };     /* k -> k*G in the library's own form */
+static struct table by_point = { .row_bits = 14, .key = 64, .value = 32 };      /* and back */
 static struct table by_both = { .row_bits = 11, .key = 96, .value = 64 };       /* k, P -> x and y of k*P */
 static struct table by_signature = { .row_bits = 9, .key = 32, .value = 64 };   /* hash of signature and digest -> who signed */
 static struct table by_bytes = { .row_bits = 12, .key = 33, .value = 64 };
@@ -119,12 +119,17 @@ static bool multiply(const secp256k1_context *ctx, secp256k1_pubkey *out, const 
     return false;
 }
 
+static void learn(const secp256k1_pubkey *point, const uint8_t k[32])
+{
+    if (!find(&by_point, point->data)) add(&by_point, point->data, k);
+}
+
 int __wrap_secp256k1_ec_pubkey_create(const secp256k1_context *ctx, secp256k1_pubkey *out, const unsigned char *k)
 {
     if (!on() || !secp256k1_ec_seckey_verify(ctx, k)) return __real_secp256k1_ec_pubkey_create(ctx, out, k);
     counts[SIM_MEMO_MADE].asked++;
     counts[SIM_MEMO_MADE].known += multiply(ctx, out, k);
-    if (!find(&by_point, out->data)) add(&by_point, out->data, k);
+    learn(out, k);
     return 1;
 }
 
@@ -152,6 +157,7 @@ int __wrap_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, cons
         SOTTO_ASSERT(secp256k1_ec_seckey_tweak_mul(ctx, both, k));
         counts[SIM_MEMO_SHARED].asked++;
         counts[SIM_MEMO_SHARED].known += multiply(ctx, &product, both);
+        learn(&product, both);                  /* the secret point of a session is a base itself */
         SOTTO_ASSERT(secp256k1_ec_pubkey_serialize(ctx, full, &size, &product, SECP256K1_EC_UNCOMPRESSED));
         return hash(out, full + 1, full + 33, data);
     }

@@ -7,10 +7,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { USAGE = 2 };
+enum { USAGE = 2, BIG_BYTES = 512 << 10 };
 
 struct totals { uint64_t seeds, counts[SIM_COUNTS], faults[SIM_F_COUNT], simulated_us; struct sha256_ctx hash; };
 
@@ -150,6 +151,7 @@ int sim_command(int argc, char **argv)
         perror(trace_name);
         return 1;
     }
+    (void)mallopt(M_MMAP_THRESHOLD, BIG_BYTES);     /* fixed: else a large table is wiped by hand for each start of a machine */
     struct totals all = { 0 };
     sha256_init(&all.hash);
     json_object_seed(1);                            /* the order of members of an object is the same in every process */
