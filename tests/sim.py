@@ -2,8 +2,9 @@
 """Runs of the simulator as tests.
 
     sim.py few          a handful of seeds of every world (under sanitizers too)
-    sim.py many         1,000 seeds of the mixed worlds
-    sim.py again        one seed gives the same trace hash in two processes, another seed another one
+    sim.py many         1,000 seeds of the mixed worlds, on two processes
+    sim.py again        the same seeds give the same report in another process, on three processes, and with every product computed anew
+                        by the libraries; other seeds give another one
     sim.py regressions  the seeds of sim/regressions"""
 import json
 import os
@@ -13,11 +14,12 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAB = os.path.join(os.environ.get("SOTTO_BUILD", os.path.join(ROOT, "build", "release")), "sotto-lab")
 FEW = 20
+AGAIN = 6
 
 
-def sim(world, seed, count):
+def sim(world, seed, count, *options):
     """The report of a run; ends the test with what it printed when a rule is broken."""
-    run = subprocess.run([LAB, "sim", "--world", world, "--seed", str(seed), "--count", str(count)], capture_output=True, text=True)
+    run = subprocess.run([LAB, "sim", "--world", world, "--seed", str(seed), "--count", str(count), *options], capture_output=True, text=True)
     if run.returncode != 0:
         print(run.stdout, run.stderr, sep="")
         sys.exit(1)
@@ -27,15 +29,16 @@ def sim(world, seed, count):
 def main():
     what = sys.argv[1]
     if what in ("few", "many"):
-        report = sim("all", 1, 1000 if what == "many" else FEW)
+        report = sim("all", 1, 1000, "--jobs", "2") if what == "many" else sim("all", 1, FEW)
         print(json.dumps(report))
         if report["delivered"] == 0 or report["crashesInStep"] == 0:
             print("nothing was delivered, or nothing crashed: this is no test")
             return 1
     elif what == "again":
-        first, second, other = (sim("all", seed, 6)["traceHash"] for seed in (41, 41, 42))
-        print(first, second, other)
-        return 0 if first == second != other else 1
+        reports = [sim("all", seed, AGAIN, *options) for seed, options in ((41, ()), (41, ()), (41, ("--jobs", "3")), (41, ("--plain",)), (42, ()))]
+        for report in reports:
+            print(report.pop("seconds"), report["traceHash"])
+        return 0 if all(report == reports[0] for report in reports[:4]) and reports[4]["traceHash"] != reports[0]["traceHash"] else 1
     elif what == "regressions":
         with open(os.path.join(ROOT, "sim", "regressions"), encoding="utf-8") as f:
             seeds = [line.split()[:2] for line in f if line.strip() and line[0] != "#"]
