@@ -1,12 +1,14 @@
 #include "sim/memo.h"
 
 #include "crypto/hash.h"
+#include "crypto/setup.h"
 #include "sim/world.h"
 
 #include <secp256k1.h>
 #include <secp256k1_ecdh.h>
 #include <secp256k1_recovery.h>
 #include <sodium.h>
+#include <stdlib.h>
 
 static bool off;
 static struct sim_memo_count counts[SIM_MEMO_KINDS];
@@ -76,8 +78,12 @@ static void add(struct table *t, const uint8_t *key, const void *value)
 
 /* ---- k*G ---- */
 
-enum { WINDOWS = 32, DIGITS = 255 };
-static secp256k1_pubkey multiples[WINDOWS][DIGITS];     /* [j][d - 1] is d * 256^j * G */
+/* k is written in digits of so many bits, from -2^(bits - 1) + 1 to 2^(bits - 1); one place more takes the last carry. */
+enum { BITS_SOON = 8, BITS_FAST = 13, PLACES_MAX = 256 / BITS_SOON + 1 };
+static unsigned bits = BITS_SOON;
+static secp256k1_pubkey *multiples;             /* d * 2^(bits * place) * G for d = 1 .. 2^(bits - 1), place after place */
+
+static secp256k1_pubkey *multiple(unsigned place, unsigned d) { return &multiples[((size_t)place << (bits - 1)) + d - 1]; }
 
 int __real_secp256k1_ec_pubkey_create(const secp256k1_context *ctx, secp256k1_pubkey *out, const unsigned char *k);
 int __wrap_secp256k1_ec_pubkey_create(const secp256k1_context *ctx, secp256k1_pubkey *out, const unsigned char *k);
@@ -91,17 +97,37 @@ static void sum(const secp256k1_context *ctx, secp256k1_pubkey *out, const secp2
 static void build(const secp256k1_context *ctx)
 {
     static const uint8_t one[32] = { [31] = 1 };
-    static bool built;
-    if (built) return;
-    SOTTO_ASSERT(__real_secp256k1_ec_pubkey_create(ctx, &multiples[0][0], one));
-    for (unsigned j = 0; j < WINDOWS; j++) {
-        if (j) sum(ctx, &multiples[j][0], &multiples[j - 1][DIGITS - 1], &multiples[j - 1][0]);
-        for (unsigned d = 1; d < DIGITS; d++) sum(ctx, &multiples[j][d], &multiples[j][d - 1], &multiples[j][0]);
+    unsigned half = 1u << (bits - 1);
+    if (multiples) return;
+    multiples = sim_alloc((256 / bits + 1) * (size_t)half * sizeof *multiples);
+    SOTTO_ASSERT(__real_secp256k1_ec_pubkey_create(ctx, multiple(0, 1), one));
+    for (unsigned place = 0; place < 256 / bits + 1; place++) {
+        if (place) sum(ctx, multiple(place, 1), multiple(place - 1, half), multiple(place - 1, half));
+        for (unsigned d = 2; d <= half; d++) sum(ctx, multiple(place, d), multiple(place, d - 1), multiple(place, 1));
     }
-    built = true;
 }
 
-/* k is in [1, n-1]: so at least one digit is there, and the sum is not infinity. */
+void sim_memo_long(void)
+{
+    if (off || bits == BITS_FAST) return;
+    free(multiples);
+    multiples = NULL;
+    bits = BITS_FAST;
+    build(sotto_curve_context());
+}
+
+/* Bits bits * place and up of a big-endian number. */
+static unsigned digit(const uint8_t k[32], unsigned place)
+{
+    unsigned from = bits * place, v = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned byte = from / 8 + i;
+        if (byte < 32) v |= (unsigned)k[31 - byte] << (8 * i);
+    }
+    return v >> (from % 8) & ((1u << bits) - 1);
+}
+
+/* k is in [1, n-1]: so the sum is not infinity. */
 static bool multiply(const secp256k1_context *ctx, secp256k1_pubkey *out, const uint8_t k[32])
 {
     const uint8_t *known = find(&by_factor, k);
@@ -109,12 +135,25 @@ static bool multiply(const secp256k1_context *ctx, secp256k1_pubkey *out, const 
         memcpy(out, known, sizeof *out);
         return true;
     }
-    const secp256k1_pubkey *parts[WINDOWS];
+    const secp256k1_pubkey *parts[PLACES_MAX];
+    secp256k1_pubkey negated[PLACES_MAX];
     size_t count = 0;
+    unsigned carry = 0;
     build(ctx);
-    for (unsigned j = 0; j < WINDOWS; j++)
-        if (k[31 - j]) parts[count++] = &multiples[j][k[31 - j] - 1];
-    SOTTO_ASSERT(secp256k1_ec_pubkey_combine(ctx, out, parts, count));
+    for (unsigned place = 0; place < 256 / bits + 1; place++) {
+        unsigned d = digit(k, place) + carry;
+        carry = d > 1u << (bits - 1);
+        if (carry) {
+            if (d == 1u << bits) continue;          /* nothing here, one more there */
+            negated[count] = *multiple(place, (1u << bits) - d);
+            SOTTO_ASSERT(secp256k1_ec_pubkey_negate(ctx, &negated[count]));
+            parts[count] = &negated[count];
+            count++;
+        } else if (d) {
+            parts[count++] = multiple(place, d);
+        }
+    }
+    SOTTO_ASSERT(carry == 0 && secp256k1_ec_pubkey_combine(ctx, out, parts, count));
     add(&by_factor, k, out);
     return false;
 }

@@ -22,6 +22,7 @@ enum sim_memo_kind { SIM_MEMO_MADE, SIM_MEMO_SHARED, SIM_MEMO_FOREIGN, SIM_MEMO_
 struct sim_memo_count { uint64_t asked, known; };
 
 void sim_memo_use(bool on);                     /* on from the start */
+void sim_memo_long(void);                       /* many seeds are to come: half a second now for quicker products then. After sotto_crypto_init */
 /* FOREIGN: products with a point whose factor is not known. */
 struct sim_memo_count sim_memo_count(enum sim_memo_kind kind);
 

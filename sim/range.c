@@ -1,5 +1,7 @@
 #include "sim/range.h"
 
+#include "sim/memo.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 #include <unistd.h>
 
 #define CHUNK 4096u                             /* seeds whose results are kept at a time: memory does not grow with the range */
+
+#define LONG 200u                               /* seeds that are worth the longer table of sim/memo.h */
 
 struct row { uint64_t counts[SIM_COUNTS], simulated_us; uint32_t faults; uint8_t hash[32]; };
 struct job { uint64_t at, broken_seed; double seconds; bool broken, whole; char text[SIM_BROKEN_TEXT]; };
@@ -154,6 +158,7 @@ bool sim_range_run(struct sim_totals *out, const struct sim_range *range)
         return false;
     }
     bool ok = true;
+    if (range->count >= LONG) sim_memo_long();
     for (uint64_t first = range->first, left = range->count; left && ok && !out->broken;) {
         uint64_t count = left < CHUNK ? left : CHUNK;
         atomic_store(&b->next, first);

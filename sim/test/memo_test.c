@@ -71,6 +71,16 @@ static void test_made(void **state)
         assert_memory_equal(plain.b, again.b, sizeof plain.b);
     }
     struct sotto_point p;
+    static const uint8_t edges[][4] = { { 0, 0, 0, 1 }, { 0x80, 0, 0, 0 }, { 0x7f, 0xff, 0xff, 0xff }, { 0xff, 0xff, 0xff, 0xff }, { 0xaa, 0xaa, 0xaa, 0xaa }, { 0x10, 0x00, 0x80, 0x01 } };
+    for (size_t i = 0; i < 8 * sizeof edges / sizeof edges[0]; i++) {            /* carries: runs of ones and of halves at every place */
+        memset(k.b, i % 2 ? 0xff : 0, sizeof k.b);
+        memset(k.b, 0, i % 2);
+        for (size_t j = 0; j < 4; j++) k.b[4 * (i % 8) + j] = edges[i / 8][j];
+        if (i % 8 == 0) k.b[0] &= 0x7f;
+        if (!sotto_scalar_valid(&k)) continue;
+        struct sotto_point plain = made(&k, false), first = made(&k, true);
+        assert_memory_equal(plain.b, first.b, sizeof plain.b);
+    }
     memset(k.b, 0xff, sizeof k.b);                  /* no scalar: refused as ever */
     assert_int_equal(sotto_point_make(&p, &k), SOTTO_ERR_KEY);
     memset(k.b, 0, sizeof k.b);
@@ -196,11 +206,28 @@ static void test_full(void **state)
     rig_end(&r);
 }
 
+/* The tables are full of the answers of the short form: other numbers from here on. */
+static void test_long(void **state)
+{
+    (void)state;
+    struct rig r = rig_new("long");
+    struct sotto_scalar k;
+    sim_memo_long();
+    for (int i = 0; i < ROUNDS; i++) {
+        sotto_scalar_random(&k, &r.dice.rng);
+        if (i < 64) memset(k.b + i / 2, i % 2 ? 0xff : 0, 32 - (size_t)i / 2);
+        if (!sotto_scalar_valid(&k)) continue;
+        struct sotto_point plain = made(&k, false), first = made(&k, true);
+        assert_memory_equal(plain.b, first.b, sizeof plain.b);
+    }
+    rig_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_made), cmocka_unit_test(test_products), cmocka_unit_test(test_signers), cmocka_unit_test(test_parsed),
-        cmocka_unit_test(test_derived), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_derived), cmocka_unit_test(test_full), cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
