@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define DAYS_MAX_US (16 * 24 * SIM_HOUR_US)  /* a message gives up after 14 days */
+/* Limits of the node that it sets itself, said again here by somebody else. */
+#define POOL_ENTRIES_MAX 65536u
+#define OUTBOX_MAX 64u                          /* cells */
+#define CONNS_MAX 512u
 
 static const char *of(const struct sim_person *p, char out[24])
 {
@@ -23,11 +26,16 @@ struct sim_text *sim_check_known(struct sim_people *people, const char *text)
     return NULL;
 }
 
+static uint32_t kind_hash(const char *kind)
+{
+    uint32_t hash = 2166136261u;                /* FNV-1a */
+    for (const char *c = kind; *c; c++) hash = (hash ^ (uint8_t)*c) * 16777619u;
+    return hash;
+}
+
 void sim_check_event(struct sim_person *p, uint64_t seq, const char *kind)
 {
     char who[24];
-    uint32_t hash = 2166136261u;
-    for (const char *c = kind; *c; c++) hash = (hash ^ (uint8_t)*c) * 16777619u;
     if (seq <= p->last_seq) {
         sim_break(p->people->world, "events", "%s was told event %" PRIu64 " after %" PRIu64, of(p, who), seq, p->last_seq);
         return;
@@ -38,7 +46,21 @@ void sim_check_event(struct sim_person *p, uint64_t seq, const char *kind)
         p->events = realloc(p->events, p->event_cap * sizeof *p->events);
         if (!p->events) abort();
     }
-    p->events[p->event_count++] = (struct sim_event_seen){ seq, hash };
+    p->events[p->event_count++] = (struct sim_event_seen){ seq, kind_hash(kind) };
+}
+
+void sim_check_again(struct sim_person *p, size_t *at, uint64_t seq, const char *kind)
+{
+    char who[24];
+    const struct sim_event_seen *seen = *at < p->event_count ? &p->events[*at] : NULL;
+    if (!seen && seq > p->last_seq) return;         /* new since p looked, or the end */
+    if (seen && seen->seq == seq && seen->kind_hash == kind_hash(kind)) {
+        ++*at;
+    } else if (seen && seen->seq <= seq) {
+        sim_break(p->people->world, "events", "%s was told event %" PRIu64 "; a reader from the start is not, or another kind of it", of(p, who), seen->seq);
+    } else {
+        sim_break(p->people->world, "events", "a reader from the start is told event %" PRIu64 " (%s), %s was not", seq, kind, of(p, who));
+    }
 }
 
 void sim_check_answered(struct sim_text *t, struct sim_people *people, const char *name, const char *text)
@@ -198,17 +220,32 @@ void sim_check_disks(struct sim_people *people)
 
 /* ---- bounds: cheap enough for every step ---- */
 
+void sim_check_bounds(struct sim_world *w, const char *name, const struct sim_bounds *b)
+{
+    if (b->pool_bytes > b->pool_max || b->pool_count > POOL_ENTRIES_MAX) sim_break(w, "bounds", "%s: the pool holds %" PRIu64 " bytes, %u envelopes", name, b->pool_bytes, b->pool_count);
+    if (b->outbox > OUTBOX_MAX) sim_break(w, "bounds", "%s: the outbox holds %u cells", name, b->outbox);
+    if (b->backlog > SOTTO_BACKLOG_MAX) sim_break(w, "bounds", "%s: the backlog holds %zu cells", name, b->backlog);
+    if (b->tasks > SOTTO_TASKS_MAX) sim_break(w, "bounds", "%s: %u tasks", name, b->tasks);
+    if (b->conns > CONNS_MAX) sim_break(w, "bounds", "%s: %u connections", name, b->conns);
+    if (b->txn_open) sim_break(w, "bounds", "%s: a transaction is open after the step", name);
+    if (b->wishes) sim_break(w, "bounds", "%s: %zu wishes of the network were left undone", name, b->wishes);
+}
+
 void sim_check_machine(struct sim_world *w, struct sim_machine *m)
 {
     const struct sotto_node *n = m->node;
     if (!n || !n->net) return;
-    struct sotto_pool_limits { uint64_t bytes; uint32_t entries; } max = { sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), 65536 };
     const struct sotto_pool *pool = sotto_net_pool(n->net);
-    if (sotto_pool_bytes(pool) > max.bytes || sotto_pool_count(pool) > max.entries) sim_break(w, "bounds", "%s: the pool holds %" PRIu64 " bytes", m->name, (uint64_t)sotto_pool_bytes(pool));
-    if (sotto_net_outbox(n->net) > 64) sim_break(w, "bounds", "%s: the outbox holds %u cells", m->name, sotto_net_outbox(n->net));
-    if (n->backlog_count > SOTTO_BACKLOG_MAX) sim_break(w, "bounds", "%s: the backlog holds %zu cells", m->name, n->backlog_count);
-    if (n->task_count > SOTTO_TASKS_MAX) sim_break(w, "bounds", "%s: %u tasks", m->name, n->task_count);
-    if (n->io_net && sotto_io_net_conns(n->io_net) > 512) sim_break(w, "bounds", "%s: %u connections", m->name, sotto_io_net_conns(n->io_net));
-    if (!n->batch && (n->txn_depth != 0 || (n->store && sotto_store_begun(n->store) && !n->rpc_txn))) sim_break(w, "bounds", "%s: a transaction is open after the step", m->name);
-    if (n->outq.count > 0 && !n->stopping) sim_break(w, "bounds", "%s: %u wishes of the network were left undone", m->name, n->outq.count);
+    struct sim_bounds b = {
+        .pool_bytes = sotto_pool_bytes(pool),
+        .pool_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL),
+        .pool_count = sotto_pool_count(pool),
+        .outbox = sotto_net_outbox(n->net),
+        .backlog = n->backlog_count,
+        .tasks = n->task_count,
+        .conns = n->io_net ? sotto_io_net_conns(n->io_net) : 0,
+        .txn_open = !n->batch && (n->txn_depth != 0 || (n->store && sotto_store_begun(n->store) && !n->rpc_txn)),
+        .wishes = n->stopping ? 0 : n->outq.count,
+    };
+    sim_check_bounds(w, m->name, &b);
 }

@@ -8,7 +8,10 @@
  *     request     one request key, one message
  *     settled     in the end every message was delivered, or its state says why not
  *     plain       no text on a wire, on a disk, or in a log
- *     nonce, address (sim/wrap.h)      bounds, busy, start (below)
+ *     meet        who declined is no contact; in the end both are each other's contact, or one has declined (sim/faults.c)
+ *     start       a machine with a healthy disk starts again (sim/faults.c)
+ *     bounds      after each step, every queue of a node is within its limit and no transaction is open
+ *     nonce, address (sim/wrap.h)
  *
  * Threads: one. */
 #ifndef SOTTO_SIM_CHECK_H
@@ -19,6 +22,8 @@
 /* Finds the text that stands in `text`, NULL (and a broken rule) if nobody wrote it. */
 struct sim_text *sim_check_known(struct sim_people *people, const char *text);
 void sim_check_event(struct sim_person *p, uint64_t seq, const char *kind);
+/* The next event of a reader who begins where p began; *at: how many of p's were met. seq UINT64_MAX: its end. */
+void sim_check_again(struct sim_person *p, size_t *at, uint64_t seq, const char *kind);
 void sim_check_answered(struct sim_text *t, struct sim_people *people, const char *name, const char *text);
 void sim_check_state(struct sim_people *people, struct sim_text *t, enum sim_state next);       /* as the history has it */
 void sim_check_told(struct sim_people *people, struct sim_text *t, enum sim_state next);        /* as an event tells it */
@@ -28,6 +33,13 @@ void sim_check_history(struct sim_person *p, struct sim_person *q, json_t *items
 void sim_check_end(struct sim_people *people);
 void sim_check_wire(struct sim_people *people, unsigned from, unsigned to, struct sotto_span bytes);
 void sim_check_disks(struct sim_people *people);
+struct sim_bounds {                             /* of one node, after a step */
+    uint64_t pool_bytes, pool_max;
+    unsigned pool_count, outbox, tasks, conns;
+    size_t backlog, wishes;                     /* wishes: outputs of the network that nobody carried out */
+    bool txn_open;
+};
+void sim_check_bounds(struct sim_world *w, const char *name, const struct sim_bounds *b);
 void sim_check_machine(struct sim_world *w, struct sim_machine *m);             /* bounds, after each step */
 
 #endif

@@ -191,6 +191,7 @@ void sim_settle(struct sim_run *run)
     }
     sim_world_run(w, w->now_us + TAIL_US);
     for (unsigned i = 0; i < run->people->count && !w->broken; i++) sim_person_audit(&run->people->person[i]);
+    for (unsigned i = 0; i < run->people->count && !w->broken; i++) sim_person_again(&run->people->person[i]);
     for (unsigned i = 0; i < run->people->count && !w->broken; i++) {
         const struct sim_person *p = &run->people->person[i], *q = &run->people->person[i ^ 1];
         if (p->meets && !p->known[q->index] && !p->declined && !q->declined)

@@ -174,9 +174,12 @@ int __wrap_secp256k1_ec_pubkey_create(const secp256k1_context *ctx, secp256k1_pu
 
 /* ---- k*P ---- */
 
-int __real_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, const secp256k1_pubkey *point, const unsigned char *k, secp256k1_ecdh_hash_function hash, void *data);
-int __wrap_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, const secp256k1_pubkey *point, const unsigned char *k, secp256k1_ecdh_hash_function hash, void *data);
-int __wrap_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, const secp256k1_pubkey *point, const unsigned char *k, secp256k1_ecdh_hash_function hash, void *data)
+int __real_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, const secp256k1_pubkey *point, const unsigned char *k,
+                          secp256k1_ecdh_hash_function hash, void *data);
+int __wrap_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, const secp256k1_pubkey *point, const unsigned char *k,
+                          secp256k1_ecdh_hash_function hash, void *data);
+int __wrap_secp256k1_ecdh(const secp256k1_context *ctx, unsigned char *out, const secp256k1_pubkey *point, const unsigned char *k,
+                          secp256k1_ecdh_hash_function hash, void *data)
 {
     if (!on() || !hash || !secp256k1_ec_seckey_verify(ctx, k)) return __real_secp256k1_ecdh(ctx, out, point, k, hash, data);
     secp256k1_pubkey product;
@@ -214,9 +217,12 @@ static void signature_name(uint8_t out[32], const secp256k1_ecdsa_recoverable_si
     crypto_generichash(out, 32, text, sizeof text, NULL, 0);
 }
 
-int __real_secp256k1_ecdsa_sign_recoverable(const secp256k1_context *ctx, secp256k1_ecdsa_recoverable_signature *sig, const unsigned char *digest, const unsigned char *k, secp256k1_nonce_function nonce, const void *data);
-int __wrap_secp256k1_ecdsa_sign_recoverable(const secp256k1_context *ctx, secp256k1_ecdsa_recoverable_signature *sig, const unsigned char *digest, const unsigned char *k, secp256k1_nonce_function nonce, const void *data);
-int __wrap_secp256k1_ecdsa_sign_recoverable(const secp256k1_context *ctx, secp256k1_ecdsa_recoverable_signature *sig, const unsigned char *digest, const unsigned char *k, secp256k1_nonce_function nonce, const void *data)
+int __real_secp256k1_ecdsa_sign_recoverable(const secp256k1_context *ctx, secp256k1_ecdsa_recoverable_signature *sig, const unsigned char *digest,
+                                            const unsigned char *k, secp256k1_nonce_function nonce, const void *data);
+int __wrap_secp256k1_ecdsa_sign_recoverable(const secp256k1_context *ctx, secp256k1_ecdsa_recoverable_signature *sig, const unsigned char *digest,
+                                            const unsigned char *k, secp256k1_nonce_function nonce, const void *data);
+int __wrap_secp256k1_ecdsa_sign_recoverable(const secp256k1_context *ctx, secp256k1_ecdsa_recoverable_signature *sig, const unsigned char *digest,
+                                            const unsigned char *k, secp256k1_nonce_function nonce, const void *data)
 {
     int ok = __real_secp256k1_ecdsa_sign_recoverable(ctx, sig, digest, k, nonce, data);
     if (ok && on()) {

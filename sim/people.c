@@ -330,6 +330,30 @@ void sim_person_poll(struct sim_person *p, bool wait)
     json_decref(result);
 }
 
+void sim_person_again(struct sim_person *p)
+{
+    char cursor[32];
+    size_t at = 0;
+    if (!p->begin[0] || p->epoch_us || !p->machine->node) return;
+    snprintf(cursor, sizeof cursor, "%s", p->begin);
+    for (bool more = true; more && !p->people->world->broken;) {
+        json_t *page = call(p, "event list", json_pack("{s:s,s:i}", "cursor", cursor, "limit", EVENT_PAGE_MAX), false);
+        const char *next = json_string_value(json_object_get(page, "cursor"));
+        if (p->code != 0 || !next) {                /* the oldest are no longer kept, or a vault is closed */
+            json_decref(page);
+            return;
+        }
+        size_t i;
+        json_t *event;
+        json_array_foreach(json_object_get(page, "events"), i, event)
+            sim_check_again(p, &at, (uint64_t)json_integer_value(json_object_get(event, "seq")), json_string_value(json_object_get(event, "kind")));
+        more = i > 0 && strcmp(next, cursor) != 0;
+        snprintf(cursor, sizeof cursor, "%s", next);
+        json_decref(page);
+    }
+    sim_check_again(p, &at, UINT64_MAX, NULL);
+}
+
 static json_t *whole_history(struct sim_person *p, struct sim_person *q)
 {
     json_t *all = json_array();

@@ -52,6 +52,7 @@ struct sim_person {
     char state_of[SIM_PEOPLE_MAX][16];          /* contact state told last */
     bool locked;                                /* asked to be; opens later */
     char cursor[32];
+    char begin[32];                             /* the cursor that events[] follows; empty: unknown */
     uint64_t last_seq;
     struct sim_event_seen *events;
     size_t event_count, event_cap;
@@ -105,6 +106,7 @@ struct sim_text *sim_person_write(struct sim_person *p, struct sim_person *to, s
 void sim_person_send(struct sim_person *p, struct sim_text *t);             /* again with the same key until it is answered */
 void sim_person_poll(struct sim_person *p, bool wait);
 void sim_person_audit(struct sim_person *p);        /* compares the whole history with what is known */
+void sim_person_again(struct sim_person *p);        /* reads all events from the begin and compares them with those that were told */
 bool sim_person_mutual(struct sim_person *p, struct sim_person *with);      /* asks the node */
 /* A call that is answered later: lets the world go on until then. */
 json_t *sim_await(struct sim_person *p, const char *method, json_t *params, uint64_t patience_us);

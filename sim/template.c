@@ -130,6 +130,7 @@ void sim_template_use(struct sim_run *run, unsigned nodes, unsigned pairs, bool 
         snprintf(p->account, sizeof p->account, "%s", t->people[i].account);
         snprintf(p->link, sizeof p->link, "%s", t->people[i].link);
         snprintf(p->cursor, sizeof p->cursor, "%s", t->people[i].cursor);
+        snprintf(p->begin, sizeof p->begin, "%s", t->people[i].cursor);
         p->last_seq = t->people[i].last_seq;
         p->known[i ^ 1] = contacts;
     }

@@ -290,7 +290,7 @@ bool sim_machine_start(struct sim_machine *m)
     throw_away(m);
     if (!died) {
         m->part = SIM_BROKEN;
-        snprintf(m->log[m->log_count++ % SIM_LOG_LINES].text, sizeof m->log[0].text, "%s", problem);
+        snprintf(m->log[m->log_count++ % SIM_LOG_LINES].text, sizeof m->log[0].text, "%.*s", (int)sizeof m->log[0].text - 1, problem);
     }
     return false;
 }

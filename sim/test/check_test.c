@@ -1,5 +1,7 @@
 /* Every rule can fail: each is fed a broken story, and a good one. And one seed gives one trace, twice and in another process. */
 #include "sim/check.h"
+
+#include "node/impl.h"
 #include "sim/run.h"
 #include "sim/worlds.h"
 #include "sim/wrap.h"
@@ -158,6 +160,59 @@ static void test_events_and_requests(void **state)
     rig_end(&r, "events");
 }
 
+/* A follows events 3, 5 and 9; a reader from the start is told `seqs`, and its last one as `kind`. */
+static void again(const char *rule, const uint64_t *seqs, const char *kind)
+{
+    struct rig r = rig_new();
+    size_t at = 0;
+    sim_check_event(r.a, 3, "node.peer");
+    sim_check_event(r.a, 5, "message.new");
+    sim_check_event(r.a, 9, "message.state");
+    for (size_t i = 0; seqs[i]; i++) sim_check_again(r.a, &at, seqs[i], seqs[i + 1] ? i ? "message.new" : "node.peer" : kind);
+    sim_check_again(r.a, &at, UINT64_MAX, NULL);
+    rig_end(&r, rule);
+}
+
+static void test_reader_from_the_start(void **state)
+{
+    (void)state;
+    again(NULL, (const uint64_t[]){ 3, 5, 9, 0 }, "message.state");
+    again("events", (const uint64_t[]){ 3, 5, 9, 0 }, "message.gap");             /* another kind */
+    again("events", (const uint64_t[]){ 3, 5, 0 }, "message.new");                /* one is gone */
+    again("events", (const uint64_t[]){ 3, 9, 0 }, "message.state");
+    again("events", (const uint64_t[]){ 3, 5, 7, 0 }, "message.state");           /* one that nobody was told */
+    again("events", (const uint64_t[]){ 2, 0 }, "node.peer");
+    struct rig r = rig_new();
+    size_t at = 0;
+    sim_check_event(r.a, 3, "node.peer");
+    sim_check_again(r.a, &at, 3, "node.peer");
+    sim_check_again(r.a, &at, 4, "message.new");                                  /* came after A had looked */
+    sim_check_again(r.a, &at, UINT64_MAX, NULL);
+    rig_end(&r, NULL);
+}
+
+static void bounds(const char *rule, struct sim_bounds b)
+{
+    struct rig r = rig_new();
+    b.pool_max = 1000;
+    sim_check_bounds(r.w, "n0", &b);
+    rig_end(&r, rule);
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    bounds(NULL, (struct sim_bounds){ .pool_bytes = 1000, .pool_count = 65536, .outbox = 64, .tasks = SOTTO_TASKS_MAX, .conns = 512, .backlog = SOTTO_BACKLOG_MAX });
+    bounds("bounds", (struct sim_bounds){ .pool_bytes = 1001 });
+    bounds("bounds", (struct sim_bounds){ .pool_count = 65537 });
+    bounds("bounds", (struct sim_bounds){ .outbox = 65 });
+    bounds("bounds", (struct sim_bounds){ .tasks = SOTTO_TASKS_MAX + 1 });
+    bounds("bounds", (struct sim_bounds){ .conns = 513 });
+    bounds("bounds", (struct sim_bounds){ .backlog = SOTTO_BACKLOG_MAX + 1 });
+    bounds("bounds", (struct sim_bounds){ .wishes = 1 });
+    bounds("bounds", (struct sim_bounds){ .txn_open = true });
+}
+
 static void test_secrets(void **state)
 {
     (void)state;
@@ -245,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_once),   cmocka_unit_test(test_order_and_durable),  cmocka_unit_test(test_states),      cmocka_unit_test(test_events_and_requests),
         cmocka_unit_test(test_secrets), cmocka_unit_test(test_one_seed_one_trace), cmocka_unit_test(test_crash_points),
+        cmocka_unit_test(test_reader_from_the_start), cmocka_unit_test(test_bounds),
     };
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     json_object_seed(1);
