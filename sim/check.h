@@ -11,7 +11,7 @@
  *     meet        who declined is no contact; in the end both are each other's contact, or one has declined (sim/faults.c)
  *     start       a machine with a healthy disk starts again (sim/faults.c)
  *     bounds      after each step, every queue of a node is within its limit and no transaction is open
- *     nonce, address (sim/wrap.h)
+ *     nonce, address, topic (sim/wrap.h)
  *
  * Threads: one. */
 #ifndef SOTTO_SIM_CHECK_H

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "sim/memo.h"
 #include "sim/range.h"
+#include "sim/wrap.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -71,7 +72,7 @@ int sim_command(int argc, char **argv)
         if (!value) return usage("an option lacks its value, or is unknown");
         if (strcmp(argv[i], "--world") == 0) range.world = value;
         else if (strcmp(argv[i], "--trace") == 0) trace_name = value;
-        else if (strcmp(argv[i], "--record") == 0) o->record = value;
+        else if (strcmp(argv[i], "--record") == 0) o->record = value, sim_watch_leave_topics();
         else if (strcmp(argv[i], "--truth") == 0) o->truth = value;
         else if (!number(&v, value)) return usage("a number is wanted");
         else if (strcmp(argv[i], "--seed") == 0) range.first = v;
