@@ -84,7 +84,6 @@ struct sim_people {
     unsigned long_text_percent, cancel_percent, lock_percent, read_percent;
     bool disk_faults;                           /* a call may fail with 1000 or 2101 */
     bool lossy;                                 /* state was lost somewhere: order across sessions is not compared */
-    unsigned rolled_back;                       /* person + 1 who lives on from an old copy: sim/regressions, "open" */
     bool may_double;                            /* a copy came to a side that has forgotten the first one */
 };
 

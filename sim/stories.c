@@ -120,7 +120,6 @@ void sim_story_loss(struct sim_run *run)
     struct sim_person *p = &people->person[sim_dice(w, 2)], *q = &people->person[p->index ^ 1];
     struct memory old = { 0 };
     people->may_double = true;
-    if (what == OLD_COPY) people->rolled_back = p->index + 1;
     sim_people_begin(people);
     sim_world_run(w, w->now_us + run->trouble_us / 3);
     bool ok = remember(p, &old, what);

@@ -120,13 +120,6 @@ static void set_text(char *out, size_t size, const char *text)
     memcpy(out, text, strlen(text));      /* text_fits was asked */
 }
 
-static unsigned pending(const struct sotto_messenger *m)
-{
-    unsigned count = 0;
-    for (uint32_t i = 0; i < m->hellos.count; i++) count += ((const struct hello *)m->hellos.at[i])->kind == HELLO_OUT;
-    return count;
-}
-
 static unsigned own_contacts(const struct sotto_messenger *m)
 {
     unsigned count = 0;
@@ -170,7 +163,7 @@ enum sotto_err sotto_messenger_add(struct sotto_messenger *m, struct sotto_span 
     if (c && c->blocked) return SOTTO_ERR_STATE;
     if (c && (c->state == SOTTO_CONTACT_REQUESTED || c->state == SOTTO_CONTACT_ACCEPTED || c->state == SOTTO_CONTACT_MUTUAL)) return SOTTO_ERR_EXISTS;
     bool asked_us = c && can_accept(m, c, now.wall_ms) == SOTTO_OK;
-    if (!asked_us && pending(m) >= m->config.pending_max) return SOTTO_ERR_FULL;
+    if (!asked_us && !sotto_hello_room(m)) return SOTTO_ERR_FULL;
     if (!c && own_contacts(m) >= m->config.contacts_max) return SOTTO_ERR_FULL;
     SOTTO_TRY(sotto_begin(m, now, acts));
     if (asked_us) return sotto_finish(m, accept_now(m, c, alias));       /* both want it: their request is the answer to ours */
@@ -344,7 +337,7 @@ enum sotto_err sotto_messenger_resync(struct sotto_messenger *m, const struct so
     if (!c) return SOTTO_ERR_MISSING;
     if (!c->cert_size || c->blocked || c->state == SOTTO_CONTACT_INCOMING || c->state == SOTTO_CONTACT_DECLINED || c->state == SOTTO_CONTACT_FROZEN)
         return SOTTO_ERR_STATE;
-    if (!sotto_hello_of(m, id, HELLO_OUT) && pending(m) >= m->config.pending_max) return SOTTO_ERR_FULL;
+    if (!sotto_hello_of(m, id, HELLO_OUT) && !sotto_hello_room(m)) return SOTTO_ERR_FULL;
     SOTTO_TRY(sotto_begin(m, now, acts));
     (void)!sotto_hello_start(m, c, SOTTO_HELLO_RESYNC, NULL);
     sotto_contact_to(m, c, SOTTO_CONTACT_REQUESTED);

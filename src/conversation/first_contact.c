@@ -24,6 +24,13 @@ void sotto_hello_free(struct sotto_messenger *m, struct hello *h)
     sotto_guard_free(h);
 }
 
+bool sotto_hello_room(const struct sotto_messenger *m)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < m->hellos.count; i++) count += ((const struct hello *)m->hellos.at[i])->kind == HELLO_OUT;
+    return count < m->config.pending_max;
+}
+
 static struct hello *hello_new(struct sotto_messenger *m, struct contact *c, enum hello_kind kind)
 {
     struct hello *old = sotto_hello_of(m, &c->id, kind);
@@ -59,6 +66,14 @@ static void send_box(struct sotto_messenger *m, struct contact *c, struct hello 
     h->sent++;
     if (h->kind == HELLO_OUT) h->next_ms = h->sent <= 4 ? h->made_ms + m->timing.hello_again_ms[h->sent - 1] : 0;
     else h->next_ms = h->sent <= m->timing.reply_again ? m->now_ms + m->timing.reply_again_ms : 0;
+    sotto_mark(m, &h->node);
+    sotto_touch(m, c);
+}
+
+void sotto_hello_again(struct sotto_messenger *m, struct contact *c, struct hello *h)
+{
+    if (h->next_ms || (h->kind == HELLO_OUT && !h->solved)) return;
+    h->next_ms = m->now_ms;
     sotto_mark(m, &h->node);
     sotto_touch(m, c);
 }
@@ -195,7 +210,9 @@ static uint32_t answer_generation(const struct sotto_messenger *m, const struct 
     const struct hello *own = sotto_hello_of(m, &c->id, HELLO_OUT);
     *crossing = true;
     if (own) return own->generation;
-    if (c->talks.count && !(seen->hello.flags & SOTTO_HELLO_RESYNC) && seen->hello.time_ms <= newest_made(c)) return c->generation;
+    /* Written before our newest session was there: it crossed the M1 of that one, whatever its flag says. Were it counted as a renewal, this
+     * end would retire a session that the other end may go on sending on. */
+    if (c->talks.count && seen->hello.time_ms <= newest_made(c)) return c->generation;
     *crossing = false;
     return c->generation + 1;
 }

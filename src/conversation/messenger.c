@@ -16,6 +16,7 @@ const struct sotto_timing sotto_timing_default = {
     .cell_life_ms = 45 * MINUTE_MS,
     .old_session_ms = DAY_MS,
     .resync_every_ms = 10 * MINUTE_MS,
+    .resync_silent_ms = DAY_MS,
     .decline_life_ms = 14 * DAY_MS,
     .request_life_ms = 14 * DAY_MS,
     .gap_ms = 10 * MINUTE_MS,
@@ -415,6 +416,17 @@ void sotto_messenger_tick(struct sotto_messenger *m, struct sotto_now now, struc
         }
         if (c->due_ms <= m->now_ms) sotto_contact_tick(m, c);
         if (i < m->contacts.count && (struct contact *)m->contacts.at[i] == c) i++;      /* a tick may remove a declined request */
+    }
+    (void)!sotto_finish(m, SOTTO_OK);
+}
+
+void sotto_messenger_away(struct sotto_messenger *m, struct sotto_now now, struct sotto_acts *acts)
+{
+    if (!m->started || sotto_begin(m, now, acts) != SOTTO_OK) return;
+    for (uint32_t i = 0; i < m->talks.count; i++) {
+        struct talk *t = (struct talk *)m->talks.at[i];
+        t->far_due = true;
+        sotto_touch(m, t->contact);
     }
     (void)!sotto_finish(m, SOTTO_OK);
 }

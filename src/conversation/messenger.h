@@ -131,13 +131,16 @@ void sotto_messenger_free(struct sotto_messenger *m);         /* wipes everythin
 SOTTO_MUST_USE enum sotto_err sotto_messenger_load(struct sotto_messenger *m, enum sotto_table table, uint64_t row, struct sotto_span bytes);
 SOTTO_MUST_USE enum sotto_err sotto_messenger_start(struct sotto_messenger *m, uint64_t next_message, struct sotto_now now, struct sotto_acts *acts);
 
-/* A cell from the network. OK: it was ours. ERR_NOT_MINE: not ours (the usual case). Any other: ours but refused, nothing changed
- * (counted by the host; never answered). */
+/* A cell from the network. OK: it was ours. ERR_NOT_MINE: not ours (the usual case). Any other: ours but refused, nothing of it was taken
+ * over (counted by the host; never answered). There may be acts all the same: that a session no longer fits is noted, and asked (4.9). */
 SOTTO_MUST_USE enum sotto_err sotto_messenger_cell_in(struct sotto_messenger *m, const uint8_t sealed[SOTTO_CELL_SEALED], struct sotto_now now, struct sotto_acts *acts);
 void sotto_messenger_cell_sent(struct sotto_messenger *m, uint64_t cell, struct sotto_now now, struct sotto_acts *acts);
 void sotto_messenger_cell_expired(struct sotto_messenger *m, uint64_t cell, struct sotto_now now, struct sotto_acts *acts);
 void sotto_messenger_solved(struct sotto_messenger *m, uint64_t token, uint64_t solution, struct sotto_now now, struct sotto_acts *acts);
 void sotto_messenger_tick(struct sotto_messenger *m, struct sotto_now now, struct sotto_acts *acts);
+/* For a while nothing could come (no neighbour, a wrong clock, a machine asleep), and now it can again: the next ticks look far ahead in every
+ * session (4.5). Rarely, please: 2048 addresses a session. */
+void sotto_messenger_away(struct sotto_messenger *m, struct sotto_now now, struct sotto_acts *acts);
 /* Work for idle times, with config.prepares only: the look-ahead tags of what came, the values of the next cells in both directions, tables
  * of busy contacts. Call it while nothing else waits, after the commit and the sending of what was before, with a budget (in multiplications
  * of some 50 us) that nobody notices. True: more is to do. Changes nothing that is stored; may ask for a PROBE. */

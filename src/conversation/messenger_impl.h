@@ -32,7 +32,8 @@ struct sotto_timing {
     uint64_t copies_later_ms;             /* then one each */
     uint64_t cell_life_ms;                /* a cell that left is gone after this even if nobody tells: ttl 1800 s, then some */
     uint64_t old_session_ms;              /* a replaced session still receives (3.5, 4.9) */
-    uint64_t resync_every_ms;             /* automatic answers, per contact (4.9) */
+    uint64_t resync_every_ms;             /* automatic answers, per contact, and own questions after evidence (4.9) */
+    uint64_t resync_silent_ms;            /* own questions without evidence: so long after the first copy, and between two of them */
     uint64_t decline_life_ms;             /* a declined request can be taken back */
     uint64_t request_life_ms;             /* a request nobody answers; h1 is remembered a day longer */
     uint64_t gap_ms;                      /* an open gap: look further ahead, ask again (4.5, 4.7) */
@@ -102,6 +103,11 @@ struct part {                             /* of an incomplete message, or (parke
 
 struct ahead { uint32_t chain, index; enum sotto_slot slot; struct sotto_tag tag; };
 
+/* The last addresses that brought a cell: who lives on from an old copy uses them again (1.2). HS opens headers only, and stays as long as
+ * the process and the ring let it. */
+#define USED_MAX 32u
+struct used { uint32_t count, next; struct { struct sotto_tag tag; uint8_t x[32]; struct sotto_secret hs; } at[USED_MAX]; };
+
 /* Messages that are missing keep their places in the history: their numbers are taken when the gap opens (4.7: shown by seq). */
 #define RESERVED_MAX 32u                  /* open gaps of one session; a message of an older one is shown where it arrives */
 #define RESERVED_RUN_MAX 1024u            /* places of one gap: as many as one step may skip (4.6) */
@@ -125,10 +131,13 @@ struct talk {                             /* a session and what surrounds it */
     bool gap_asked;
     uint32_t pn_lost;                     /* cells lost at the end of chains */
     uint64_t wide_until_ms;               /* far look-ahead */
+    bool parted;                          /* proof that the two ends do not hold the same session any more (healing.c) */
+    bool doubted;                         /* a cell under an address of it did not open; a relay can make such a cell */
     uint32_t reserved_count;
     struct reserved reserved[RESERVED_MAX];
     struct list parts;
     /* not stored */
+    struct used *used;                    /* guarded; NULL = nothing came yet */
     struct ahead *ahead;
     uint32_t ahead_count;
     bool skipped_listed, tags_due, far_due;
@@ -154,6 +163,7 @@ struct outgoing {
     enum sotto_message_state shown;
     uint32_t copies, cells, unsent;       /* of the last copy: alive, and of these not yet sent */
     uint64_t first_ms, copy_ms, next_ms, expire_ms, sent_ms;
+    bool fresh;                           /* not stored: written since this object was loaded, so that its cells cannot have left unnoticed */
     struct sotto_buf payload;             /* the whole message without the id of a resent one; empty once it is of no use */
 };
 
@@ -173,7 +183,7 @@ struct seen {
     struct node node;
     struct sotto_id id;
     uint32_t count;
-    struct { uint8_t mid[SOTTO_MID_BYTES]; uint64_t message, talk_row; uint32_t seq; bool read; } at[SEEN_BLOCK];
+    struct { uint8_t key[SOTTO_MID_BYTES]; uint64_t message, talk_row; uint32_t seq; bool read; } at[SEEN_BLOCK];
 };
 
 struct contact {
@@ -299,6 +309,8 @@ enum sotto_err sotto_hello_answer(struct sotto_messenger *m, struct contact *c, 
 /* Would it work now? The refusals of M1 (it may have grown too old, or its certificate). Changes nothing. */
 enum sotto_err sotto_hello_answerable(const struct sotto_messenger *m, const struct hello *in, uint64_t now_ms);
 void sotto_hello_free(struct sotto_messenger *m, struct hello *h);        /* row and cells too */
+bool sotto_hello_room(const struct sotto_messenger *m);                   /* for one more M1 that waits for its answer */
+void sotto_hello_again(struct sotto_messenger *m, struct contact *c, struct hello *h);        /* another box at the next tick, if none is planned */
 struct hello *sotto_hello_of(const struct sotto_messenger *m, const struct sotto_id *id, enum hello_kind kind);
 void sotto_hello_tick(struct sotto_messenger *m, struct contact *c);
 uint64_t sotto_hello_due(const struct sotto_messenger *m, const struct contact *c);
@@ -311,13 +323,22 @@ void sotto_talk_delete(struct sotto_messenger *m, struct talk *t);        /* wip
 void sotto_talk_free(struct sotto_messenger *m, struct talk *t);          /* memory only */
 void sotto_talk_tags(struct sotto_messenger *m, struct talk *t);          /* brings the table up to date with the session */
 void sotto_talk_tags_some(struct sotto_messenger *m, struct talk *t, unsigned *budget);      /* the same, making at most *budget new ones */
-void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_step *step);
+void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_step *step, const uint8_t sealed[SOTTO_CELL_SEALED]);
 struct talk *sotto_talk_sending(const struct contact *c);                 /* NULL: none yet */
 void sotto_talk_confirmed(struct sotto_messenger *m, struct talk *t);     /* after M3, or M2 at I: older generations retire */
 void sotto_talk_wide(struct sotto_messenger *m, struct talk *t);
 void sotto_talk_tick(struct sotto_messenger *m, struct talk *t);
 uint64_t sotto_talk_due(const struct sotto_messenger *m, const struct talk *t);
 void sotto_talk_drop_parts(struct sotto_messenger *m, struct talk *t, uint32_t seq);
+
+/* healing.c */
+void sotto_heal_refused(struct sotto_messenger *m, struct talk *t, enum sotto_err err);       /* a cell under an address of t was refused so */
+void sotto_heal_parted(struct sotto_messenger *m, struct talk *t);        /* proof: an authentic cell that cannot be if both ends went on from the same state */
+void sotto_heal_used(struct sotto_messenger *m, struct talk *t, uint32_t place, const uint8_t sealed[SOTTO_CELL_SEALED]);    /* a cell under a used address */
+void sotto_heal_remember(struct sotto_messenger *m, struct talk *t, const struct sotto_secret *hs, const uint8_t sealed[SOTTO_CELL_SEALED]);
+void sotto_heal_forget(struct sotto_messenger *m, struct talk *t);        /* the ring of used addresses */
+void sotto_heal_copy_gone(struct sotto_messenger *m, const struct outgoing *o);               /* its last copy left, lived and was not acknowledged */
+void sotto_heal_healthy(struct sotto_messenger *m, const struct talk *t); /* the other end acknowledges on it: no need to ask any more */
 
 /* idle.c */
 void sotto_idle_due(struct sotto_messenger *m, struct talk *t);           /* something of it may be prepared */

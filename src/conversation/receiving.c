@@ -82,17 +82,28 @@ static enum sotto_err check_body(struct incoming *in, const struct talk *t)
 
 /* ---- Message ids already here ---- */
 
-static bool seen_before(const struct contact *c, const uint8_t mid[SOTTO_MID_BYTES])
+/* A message is known by its id and the time its writer gave it, which every copy repeats: whoever lives on from an old copy of the state
+ * takes numbers, and so ids, a second time. */
+static void seen_key(uint8_t key[SOTTO_MID_BYTES], const uint8_t mid[SOTTO_MID_BYTES], uint64_t time_ms)
+{
+    uint8_t both[SOTTO_MID_BYTES + 8], digest[32];
+    memcpy(both, mid, SOTTO_MID_BYTES);
+    sotto_put_be64(both + SOTTO_MID_BYTES, time_ms);
+    sotto_sha256(digest, SOTTO_SPAN(both));
+    memcpy(key, digest, SOTTO_MID_BYTES);
+}
+
+static bool seen_before(const struct contact *c, const uint8_t key[SOTTO_MID_BYTES])
 {
     for (uint32_t i = 0; i < c->seen.count; i++) {
         const struct seen *s = (const struct seen *)c->seen.at[i];
         for (uint32_t k = 0; k < s->count; k++)
-            if (memcmp(s->at[k].mid, mid, SOTTO_MID_BYTES) == 0) return true;
+            if (memcmp(s->at[k].key, key, SOTTO_MID_BYTES) == 0) return true;
     }
     return false;
 }
 
-static void seen_add(struct sotto_messenger *m, struct contact *c, const uint8_t mid[SOTTO_MID_BYTES], uint64_t message, const struct talk *t, uint32_t seq)
+static void seen_add(struct sotto_messenger *m, struct contact *c, const uint8_t key[SOTTO_MID_BYTES], uint64_t message, const struct talk *t, uint32_t seq)
 {
     struct seen *s = c->seen.count ? (struct seen *)c->seen.at[c->seen.count - 1] : NULL;
     if (!s || s->count == SEEN_BLOCK) {
@@ -111,7 +122,7 @@ static void seen_add(struct sotto_messenger *m, struct contact *c, const uint8_t
             return;
         }
     }
-    memcpy(s->at[s->count].mid, mid, SOTTO_MID_BYTES);
+    memcpy(s->at[s->count].key, key, SOTTO_MID_BYTES);
     s->at[s->count].message = message;
     s->at[s->count].talk_row = t->node.row;
     s->at[s->count].seq = seq;
@@ -356,7 +367,7 @@ static bool deliver(struct sotto_messenger *m, struct talk *t, const struct inco
     struct contact *c = t->contact;
     const struct sotto_body *b = &in->body;
     uint32_t missing = missing_before(&t->window, b->seq);
-    uint8_t mid[SOTTO_MID_BYTES];
+    uint8_t mid[SOTTO_MID_BYTES], key[SOTTO_MID_BYTES];
     struct sotto_span p = payload_of(in);
     uint64_t number = place(m, t, b->seq);            /* a system message takes a place too: the next ones count on it */
     gaps(m, t, b->seq);
@@ -368,7 +379,8 @@ static bool deliver(struct sotto_messenger *m, struct talk *t, const struct inco
     if (b->type == SOTTO_CONTENT_SYSTEM) return system_in(m, t, p);
     if (b->flags & SOTTO_BODY_RESENT) memcpy(mid, in->whole.data, sizeof mid);
     else sotto_message_id(mid, t->s->core.c2, sotto_session_dir_in(t->s), b->seq);
-    if (seen_before(c, mid) && !SOTTO_PLANTED(MESSAGE_ID_IGNORED)) return false;            /* resent across sessions, and here already */
+    seen_key(key, mid, b->time_ms);
+    if (seen_before(c, key) && !SOTTO_PLANTED(MESSAGE_ID_IGNORED)) return false;            /* resent across sessions, and here already */
     struct sotto_message message = { .message = number, .chat = c->id, .type = b->type, .number = b->seq, .gap_before = missing,
                                      .ms = b->time_ms, .arrived_ms = m->now_ms, .state = SOTTO_MSG_RECEIVED, .text = p };
     memcpy(message.mid, mid, sizeof mid);
@@ -376,12 +388,27 @@ static bool deliver(struct sotto_messenger *m, struct talk *t, const struct inco
         message.subject = sotto_span_cut(p, 1, p.data[0]);
         message.text = sotto_span_cut(p, 1u + p.data[0], p.size - 1 - p.data[0]);
     }
-    seen_add(m, c, mid, message.message, t, b->seq);
+    seen_add(m, c, key, message.message, t, b->seq);
     c->last_ms = m->now_ms;
     c->renewed = false;
     c->unread++;
     sotto_mark(m, &c->node);
     show(m, c, &message);
+    return false;
+}
+
+/* Another message had this number in this session. */
+static bool number_taken(const struct talk *t, const struct sotto_body *b)
+{
+    uint8_t mid[SOTTO_MID_BYTES], key[SOTTO_MID_BYTES];
+    if ((b->flags & SOTTO_BODY_RESENT) || b->type == SOTTO_CONTENT_SYSTEM) return false;      /* a filler takes the number of what it withdraws */
+    sotto_message_id(mid, t->s->core.c2, sotto_session_dir_in(t->s), b->seq);
+    seen_key(key, mid, b->time_ms);
+    for (uint32_t i = 0; i < t->contact->seen.count; i++) {
+        const struct seen *s = (const struct seen *)t->contact->seen.at[i];
+        for (uint32_t k = 0; k < s->count; k++)
+            if (s->at[k].talk_row == t->node.row && s->at[k].seq == b->seq) return memcmp(s->at[k].key, key, sizeof key) != 0;
+    }
     return false;
 }
 
@@ -391,6 +418,7 @@ static bool apply_body(struct sotto_messenger *m, struct talk *t, const struct i
     const struct sotto_body *b = &in->body;
     sotto_acked(m, t, b->ack, b->ackbits, b->read);
     if (b->seq == 0) return false;
+    if (in->again && number_taken(t, b)) sotto_heal_parted(m, t);
     acknowledge_later(m, t);
     if (in->again) return false;
     if (in->complete) return deliver(m, t, in);
@@ -402,6 +430,7 @@ static void heard(struct sotto_messenger *m, struct talk *t)             /* an a
 {
     struct contact *c = t->contact;
     t->last_in_ms = m->now_ms;
+    t->doubted = false;
     c->unreplied_cells = 0;
     c->unreplied_ms = 0;
     if (c->not_collected) {
@@ -462,7 +491,10 @@ static enum sotto_err talk_in(struct sotto_messenger *m, struct talk *t, const s
     bool confirm = false;
     enum sotto_err err = sotto_session_open(t->s, &step, hit, sealed, &m->world, m->now_ms);
     if (err == SOTTO_ERR_AGAIN) err = SOTTO_ERR_HEADER_BLOCK;            /* no ledger here to wait for */
-    if (err != SOTTO_OK) return err;
+    if (err != SOTTO_OK) {
+        sotto_heal_refused(m, t, err);
+        return err;
+    }
     err = sotto_body_decode(&in.body, step.body);
     if (err == SOTTO_OK) err = check_body(&in, t);
     bool system = err == SOTTO_OK && in.body.type == SOTTO_CONTENT_SYSTEM && in.complete;
@@ -476,7 +508,7 @@ static enum sotto_err talk_in(struct sotto_messenger *m, struct talk *t, const s
     }
     if (err == SOTTO_OK) {
         uint32_t lost = step.chain_new && step.lost > step.header.index ? step.lost - step.header.index : 0;
-        sotto_talk_commit(m, t, &step);
+        sotto_talk_commit(m, t, &step, sealed);
         heard(m, t);
         bool gone = false;
         if (lost) {
@@ -534,7 +566,12 @@ enum sotto_err sotto_messenger_cell_in(struct sotto_messenger *m, const uint8_t 
     memcpy(tag.b, sealed, sizeof tag.b);
     if (sotto_tags_find(m->tags, &place, &tag)) {
         err = sotto_begin(m, now, acts);
-        if (err == SOTTO_OK) err = sotto_finish(m, talk_in(m, place.owner, &place.hit, sealed));
+        if (err == SOTTO_OK && place.hit.slot == SOTTO_SLOT_USED) {
+            sotto_heal_used(m, place.owner, place.hit.index, sealed);
+            err = sotto_finish(m, SOTTO_ERR_NOT_MINE);                   /* a replay, or nothing that could be opened */
+        } else if (err == SOTTO_OK) {
+            err = sotto_finish(m, talk_in(m, place.owner, &place.hit, sealed));
+        }
     } else {
         err = box_in(m, sealed, now, acts);
     }

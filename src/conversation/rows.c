@@ -205,7 +205,7 @@ static void core_decode(struct rd *r, struct sotto_session_core *c)
 static void talk_encode(struct wr *w, const struct talk *t)
 {
     core_encode(w, &t->s->core);
-    w32(w, t->generation), w8(w, t->confirmed);
+    w32(w, t->generation), w8(w, (uint8_t)(t->confirmed | t->parted << 1 | t->doubted << 2));
     w64(w, t->made_ms), w64(w, t->retire_ms), w64(w, t->last_in_ms);
     w_bytes(w, t->confirm.b, 32);
     w32(w, t->next_seq), w32(w, t->peer_ack);
@@ -224,7 +224,10 @@ enum sotto_err sotto_talk_decode(struct talk *t, struct sotto_span bytes)
     struct rd r = r_begin(bytes);
     struct sotto_session_core core = { 0 };
     core_decode(&r, &core);
-    t->generation = r32(&r), t->confirmed = r_bool(&r);
+    t->generation = r32(&r);
+    uint8_t flags = r8(&r);
+    if (flags > 7) r.bad = true;
+    t->confirmed = flags & 1, t->parted = flags & 2, t->doubted = flags & 4;
     t->made_ms = r64(&r), t->retire_ms = r64(&r), t->last_in_ms = r64(&r);
     r_bytes(&r, t->confirm.b, 32);
     t->next_seq = r32(&r), t->peer_ack = r32(&r);
@@ -367,7 +370,7 @@ static void seen_encode(struct wr *w, const struct seen *s)
     w_bytes(w, s->id.b, 20);
     w32(w, s->count);
     for (uint32_t i = 0; i < s->count; i++)
-        w_bytes(w, s->at[i].mid, SOTTO_MID_BYTES), w64(w, s->at[i].message), w64(w, s->at[i].talk_row), w32(w, s->at[i].seq),
+        w_bytes(w, s->at[i].key, SOTTO_MID_BYTES), w64(w, s->at[i].message), w64(w, s->at[i].talk_row), w32(w, s->at[i].seq),
         w8(w, s->at[i].read);
 }
 
@@ -377,7 +380,7 @@ enum sotto_err sotto_seen_decode(struct seen *s, struct sotto_span bytes)
     r_bytes(&r, s->id.b, 20);
     s->count = r_most(&r, SEEN_BLOCK);
     for (uint32_t i = 0; i < s->count && !r.bad; i++) {
-        r_bytes(&r, s->at[i].mid, SOTTO_MID_BYTES);
+        r_bytes(&r, s->at[i].key, SOTTO_MID_BYTES);
         s->at[i].message = r64(&r), s->at[i].talk_row = r64(&r), s->at[i].seq = r32(&r), s->at[i].read = r_bool(&r);
     }
     return r_end(&r);

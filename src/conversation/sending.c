@@ -71,9 +71,11 @@ static struct cell *seal(struct sotto_messenger *m, struct talk *t, struct sotto
                          uint64_t hold_ms)
 {
     uint8_t plain[SOTTO_BODY_BYTES], sealed[SOTTO_CELL_SEALED];
-    body->ack = t->window.ack;
-    body->ackbits = sotto_window_ackbits(&t->window);
-    body->read = t->contact->receipts ? t->read_seq : 0;
+    if (!t->parted) {                     /* what came before the states parted says nothing about what the other end sends now under the same numbers */
+        body->ack = t->window.ack;
+        body->ackbits = sotto_window_ackbits(&t->window);
+        body->read = t->contact->receipts ? t->read_seq : 0;
+    }
     sotto_body_encode(plain, body);
     enum sotto_err err = sotto_session_send(t->s, sealed, NULL, plain, 0, NULL, &m->world);
     SOTTO_WIPE(plain);
@@ -310,6 +312,7 @@ static void copy_gone(struct sotto_messenger *m, struct outgoing *o)
     /* No answer while a copy lived: what the other end says may lie beyond our look-ahead. It went on while none of its cells could come
      * (no network, a wrong clock), and no gap shows that. */
     if (o->talk && o->talk->wide_until_ms <= m->now_ms) sotto_talk_wide(m, o->talk);
+    sotto_heal_copy_gone(m, o);
     if (o->copies <= m->timing.copies_first_day && m->now_ms < o->first_ms + DAY_MS) o->state = OUT_WAITING;
     else o->next_ms = o->copy_ms + m->timing.copies_later_ms;
     sotto_mark(m, &o->node);
@@ -373,14 +376,32 @@ void sotto_outgoing_fill(struct sotto_messenger *m, struct outgoing *o)
     sotto_touch(m, o->contact);
 }
 
+/* An acknowledgement of what never left: numbers not given yet, or messages whose first copy still waits here. */
+static bool unsent_acked(const struct talk *t, uint32_t ack, uint32_t ackbits)
+{
+    if (ack >= t->next_seq) return true;
+    for (uint32_t i = 0; i < t->contact->out.count; i++) {
+        const struct outgoing *o = (const struct outgoing *)t->contact->out.at[i];
+        if (o->talk == t && o->fresh && o->message && o->copies <= 1 && (o->unsent || o->copies == 0) && sotto_ack_covers(ack, ackbits, o->seq)) return true;
+    }
+    for (uint32_t i = 0; i < 32; i++)
+        if ((ackbits >> i & 1) && (uint64_t)ack + 2 + i >= t->next_seq) return true;
+    return false;
+}
+
 void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t ack, uint32_t ackbits, uint32_t read)
 {
     struct contact *c = t->contact;
     uint32_t delivered = 0;
-    if (ack >= t->next_seq) ack = t->next_seq - 1;    /* more than was ever sent: no use */
+    if (unsent_acked(t, ack, ackbits)) {
+        sotto_heal_parted(m, t);          /* the other end has what this state never sent: it is an old one that came back */
+        return;
+    }
+    if (t->parted) return;                /* it may mean other messages of the same numbers */
     if (ack > t->peer_ack) {
         t->peer_ack = ack;
         sotto_mark(m, &t->node);
+        sotto_heal_healthy(m, t);
     }
     for (uint32_t i = c->out.count; i-- > 0;) {
         struct outgoing *o = (struct outgoing *)c->out.at[i];

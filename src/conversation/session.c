@@ -498,6 +498,12 @@ enum sotto_err sotto_session_put_skipped(struct sotto_session *s, const struct s
     return SOTTO_OK;
 }
 
+void sotto_session_header_secret(const struct sotto_session *s, struct sotto_secret *hs, const struct sotto_step *step)
+{
+    if (step->hit.slot == SOTTO_SLOT_SKIPPED) *hs = s->skipped[step->used].hs;
+    else sotto_header_secret(hs, step->hit.slot == SOTTO_SLOT_NEXT ? &s->core.recv_nhk : &s->core.recv_hk, sotto_session_dir_in(s), step->hit.index);
+}
+
 enum sotto_err sotto_session_commit(struct sotto_session *s, struct sotto_step *step)
 {
     if (step->hit.slot == SOTTO_SLOT_SKIPPED) {

@@ -118,7 +118,7 @@ unsigned sotto_session_prepared_in(const struct sotto_session *s, bool next);
 
 /* ---- Receiving ---- */
 
-enum sotto_slot { SOTTO_SLOT_CURRENT, SOTTO_SLOT_NEXT, SOTTO_SLOT_SKIPPED };
+enum sotto_slot { SOTTO_SLOT_CURRENT, SOTTO_SLOT_NEXT, SOTTO_SLOT_SKIPPED, SOTTO_SLOT_USED /* of the keeper: opened already */ };
 struct sotto_hit { enum sotto_slot slot; uint32_t index; };
 /* Tags of the indexes from .. from+count-1 of the current or the next chain (skipped entries carry their own). Writes at most
  * count entries, in order, leaving out indexes both ends skip and those past the chain's end; returns how many (0: no such chain). */
@@ -148,6 +148,8 @@ struct sotto_step {
  * not known here yet: keep the cell up to 1 h), _SKIP. On error step is empty and nothing changed. */
 SOTTO_MUST_USE enum sotto_err sotto_session_open(const struct sotto_session *s, struct sotto_step *step, const struct sotto_hit *hit,
                                                  const uint8_t sealed[SOTTO_CELL_BYTES], const struct sotto_session_world *world, uint64_t now_ms);
+/* HS of the step's cell, before _commit: its keeper knows by it a second cell under the same address. */
+void sotto_session_header_secret(const struct sotto_session *s, struct sotto_secret *hs, const struct sotto_step *step);
 /* Check 6: everything at once. May only fail with ERR_NOMEM, with nothing changed (the step stays to be dropped). The list of skipped
  * keys may then be longer than SOTTO_SKIPPED_MAX (by one step): the keeper forgets the oldest, whose rows it knows. */
 SOTTO_MUST_USE enum sotto_err sotto_session_commit(struct sotto_session *s, struct sotto_step *step);

@@ -39,6 +39,7 @@ void sotto_talk_free(struct sotto_messenger *m, struct talk *t)
     sotto_list_free(&t->parts);
     if (t->ahead) sotto_wipe(t->ahead, t->ahead_count * sizeof *t->ahead);
     free(t->ahead);
+    sotto_guard_free(t->used);
     sotto_session_free(t->s);
     sotto_wipe(t, sizeof *t);
     free(t);
@@ -168,7 +169,7 @@ static void bound_skipped(struct sotto_messenger *m, const struct contact *c)   
     }
 }
 
-void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_step *step)
+static void commit(struct sotto_messenger *m, struct talk *t, struct sotto_step *step)
 {
     if (step->hit.slot == SOTTO_SLOT_SKIPPED) {
         const struct sotto_skipped *used = &t->s->skipped[step->used];
@@ -194,6 +195,15 @@ void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_s
         list_tag(m, t, &e->tag, SOTTO_SLOT_SKIPPED, e->index);
     }
     bound_skipped(m, t->contact);
+}
+
+void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_step *step, const uint8_t sealed[SOTTO_CELL_SEALED])
+{
+    struct sotto_secret hs;
+    sotto_session_header_secret(t->s, &hs, step);
+    commit(m, t, step);
+    if (!m->failed) sotto_heal_remember(m, t, &hs, sealed);
+    SOTTO_WIPE(hs);
 }
 
 /* ---- Which one sends, which ones go ---- */
@@ -222,6 +232,7 @@ void sotto_talk_confirmed(struct sotto_messenger *m, struct talk *t)
         struct talk *old = (struct talk *)c->talks.at[i];
         if (old->generation >= t->generation || old->retire_ms) continue;
         old->retire_ms = m->now_ms + m->timing.old_session_ms;
+        sotto_heal_forget(m, old);
         old->receipt_ms = 0;
         sotto_mark(m, &old->node);
         for (uint32_t k = c->out.count; k-- > 0;) {
@@ -248,6 +259,7 @@ void sotto_talk_delete(struct sotto_messenger *m, struct talk *t)
 {
     struct contact *c = t->contact;
     for (uint32_t i = 0; i < t->ahead_count; i++) sotto_tags_remove(m->tags, &t->ahead[i].tag);
+    sotto_heal_forget(m, t);
     for (uint32_t i = 0; i < t->s->skipped_count; i++) {
         sotto_tags_remove(m->tags, &t->s->skipped[i].tag);
         row_gone(m, t->s->skipped[i].row);
@@ -283,7 +295,7 @@ uint64_t sotto_talk_due(const struct sotto_messenger *m, const struct talk *t)
     if (t->s->skipped_count && t->s->skipped[0].ms + SOTTO_SKIPPED_LIFE_MS < due) due = t->s->skipped[0].ms + SOTTO_SKIPPED_LIFE_MS;
     if (t->gap_since_ms && !t->gap_asked && t->gap_since_ms + m->timing.gap_ms < due) due = t->gap_since_ms + m->timing.gap_ms;
     if (t->wide_until_ms && t->wide_until_ms < due) due = t->wide_until_ms;
-    if (t->far_due || t->tags_due) due = m->now_ms;
+    if (t->far_due || t->tags_due) due = m->now_ms + 1;                  /* one after the other: other work comes between */
     return due;
 }
 

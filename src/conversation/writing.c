@@ -74,6 +74,7 @@ enum sotto_err sotto_messenger_send(struct sotto_messenger *m, uint64_t *message
     uint64_t number = sotto_message_next(m, 1);
     struct outgoing *o = write_message(m, c, kind, subject, text, number, life_ms);
     if (o) {
+        o->fresh = true;
         sotto_pump(m, c);
         history_add(m, o, subject, text, reply_to);
     }

@@ -120,6 +120,10 @@ struct sotto_node {
     void *replies;                        /* node.c: requests that wait for their answer */
     void *keyed;                          /* api.c: calls under way that carry a requestKey */
     uint64_t chat_hold_us;                /* a commit failed: no tick of the conversations before */
+    unsigned peers;                       /* connected now */
+    uint64_t alone_us;                    /* since when there is none; 0 = since the start */
+    int64_t clock_ms;                     /* wall time less monotonic time when it was last looked at */
+    bool away;                            /* nothing could come for a while, and now it can: the conversations must be told */
 
     void *waiters;                        /* events.c */
     void *task_waiters;                   /* tasks.c */

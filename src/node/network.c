@@ -9,6 +9,8 @@
 
 #define IDLE_BUDGET 10u                   /* multiplications prepared in one turn of the loop: half a millisecond that input may wait */
 #define IDLE_PAUSE_US 1000u               /* between two such turns: everything else comes first */
+#define AWAY_US (10 * 60 * 1000000ull)    /* without any neighbour: more than a few cells may have passed by, a look-ahead holds 8 to 32 */
+#define CLOCK_JUMP_MS (5 * 60000)         /* of the wall clock: envelopes live 30 minutes, and what seemed too old or too new is none now */
 #define TICK_AGAIN_US 5000000u            /* after a tick that could not be stored: a disk is given room by people, not in milliseconds */
 
 /* Work on the MINE lane: an envelope's nonce for the network core, or a first contact's puzzle for an account. */
@@ -277,8 +279,10 @@ void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a)
     sotto_net_replay(n->net, replay_one, &r);
 }
 
-static void peer_event(struct sotto_node *n, const struct sotto_out *out)
+static void peer_event(struct sotto_node *n, const struct sotto_out *out, struct sotto_now now)
 {
+    if (out->value && n->peers++ == 0 && now.mono_us - (n->alone_us ? n->alone_us : n->started_us) >= AWAY_US) n->away = true;
+    if (!out->value && n->peers && --n->peers == 0) n->alone_us = now.mono_us;
     json_t *data = json_object();
     char name[16];
     snprintf(name, sizeof name, "p%u", out->conn);
@@ -313,7 +317,7 @@ static void flush(struct sotto_node *n, bool linger)
             if (sotto_io_net_perform(n->io_net, out)) continue;
             if (out->kind == SOTTO_OUT_MINE) mine_envelope(n, out);
             else if (out->kind == SOTTO_OUT_MINE_CANCEL) mine_cancel(n, 0, out->token);
-            else if (out->kind == SOTTO_OUT_PEER) peer_event(n, out);
+            else if (out->kind == SOTTO_OUT_PEER) peer_event(n, out, now);
             else if (out->kind == SOTTO_OUT_DELIVER || out->kind == SOTTO_OUT_CELL_SENT || out->kind == SOTTO_OUT_CELL_EXPIRED) {
                 if (!n->batch) sotto_batch_open(n);
                 n->batch_cells++;
@@ -343,10 +347,13 @@ void sotto_chat_tick(void *ctx, struct sotto_now now)
     sotto_txn_begin(n);
     for (unsigned i = 0; i < n->account_count; i++) {
         struct sotto_node_account *a = n->accounts[i];
-        if (!a->messenger || sotto_messenger_deadline(a->messenger) > now.wall_ms) continue;
+        if (!a->messenger) continue;
+        if (n->away) sotto_messenger_away(a->messenger, now, &a->acts);
+        if (sotto_messenger_deadline(a->messenger) > now.wall_ms) continue;
         sotto_messenger_tick(a->messenger, now, &a->acts);
         sotto_txn_apply(n, a);
     }
+    n->away = false;
     enum sotto_err err = sotto_txn_end(n, true);
     if (err != SOTTO_OK) {
         /* the same deadline is due again at once: a full disk must not become a busy loop */
@@ -380,11 +387,19 @@ void sotto_idle_turn(void *ctx, struct sotto_now now)
     idle_soon(n, now);
 }
 
+static void clock_look(struct sotto_node *n, struct sotto_now now)
+{
+    int64_t clock_ms = (int64_t)now.wall_ms - (int64_t)(now.mono_us / 1000), moved = clock_ms - n->clock_ms;
+    if (n->clock_ms && (moved >= CLOCK_JUMP_MS || moved <= -CLOCK_JUMP_MS)) n->away = true;        /* a machine that slept looks the same */
+    n->clock_ms = clock_ms;
+}
+
 void sotto_network_wake(struct sotto_node *n)
 {
     if (n->stopping) return;
     if (n->net) sotto_timer_set(n->net_timer, sotto_net_deadline(n->net));
     struct sotto_now now = sotto_io_now();
+    clock_look(n, now);
     idle_soon(n, now);
     uint64_t soonest = UINT64_MAX;
     for (unsigned i = 0; i < n->account_count; i++) {
@@ -395,6 +410,7 @@ void sotto_network_wake(struct sotto_node *n)
     /* the wall clock may jump: look again at least once a minute */
     uint64_t wait_ms = soonest == UINT64_MAX ? 60000 : soonest > now.wall_ms ? soonest - now.wall_ms : 0;
     if (wait_ms > 60000) wait_ms = 60000;
+    if (n->away && n->account_count) soonest = now.wall_ms, wait_ms = 0;
     if (soonest == UINT64_MAX) sotto_timer_stop(n->chat_timer);
     else {
         uint64_t due_us = now.mono_us + wait_ms * 1000;

@@ -184,7 +184,7 @@ static void test_expiry_and_late_answer(void **state)
     world_befriend(bob, alice);
     world_run(w, 60000);
     person_stop(alice);
-    uint32_t before = bob->cells_out;
+    uint32_t before = bob->cells_out - bob->boxes_out, boxes = bob->boxes_out;
     uint64_t lost = do_send(bob, alice, "nobody at home"), short_lived;
     OK(sotto_messenger_send(bob->m, &short_lived, &alice->id, SOTTO_KIND_TEXT, sotto_span(NULL, 0), sotto_span_str("tea at four"), 0, 2 * HOUR_MS, world_now(w), &bob->acts));
     person_done(bob);
@@ -193,8 +193,11 @@ static void test_expiry_and_late_answer(void **state)
     assert_int_equal(line_find(bob, lost)->state, SOTTO_MSG_SENT);
     world_run(w, 14 * DAY_MS);
     assert_int_equal(line_find(bob, lost)->state, SOTTO_MSG_EXPIRED);
-    uint32_t copies = bob->cells_out - before;
+    uint32_t copies = bob->cells_out - bob->boxes_out - before;
     assert_true(copies >= 4 + 4 + 12 && copies <= 4 + 4 + 14);           /* once and three times on the first day, then daily */
+    uint32_t asked = bob->boxes_out - boxes;                             /* after a day without a word, and daily at most: has she lost her state? */
+    assert_true(asked >= 5 && asked <= 3 + 14);
+    assert_null(text_line(bob, alice, "session renewed"));
     assert_true(contact_of(bob, alice).not_collected);
     assert_int_equal(contact_of(bob, alice).unacked, 0);
     person_crash(bob);
