@@ -349,9 +349,8 @@ void sotto_chat_tick(void *ctx, struct sotto_now now)
         struct sotto_node_account *a = n->accounts[i];
         if (!a->messenger) continue;
         if (n->away) sotto_messenger_away(a->messenger, now, &a->acts);
-        if (sotto_messenger_deadline(a->messenger) > now.wall_ms) continue;
-        sotto_messenger_tick(a->messenger, now, &a->acts);
-        sotto_txn_apply(n, a);
+        if (sotto_messenger_deadline(a->messenger) <= now.wall_ms) sotto_messenger_tick(a->messenger, now, &a->acts);
+        if (a->acts.count) sotto_txn_apply(n, a);
     }
     n->away = false;
     enum sotto_err err = sotto_txn_end(n, true);
