@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #define AT_END_MAX 4u
@@ -15,8 +17,8 @@ struct sotto_loop {
     uv_prepare_t before_wait;
     uv_mutex_t lock;
     struct posted *first, **last;             /* under lock */
-    uv_signal_t signals[3];
-    bool has_signals;
+    uv_poll_t signals;
+    int signal_fd;                            /* -1: nobody asked */
     sotto_signal_fn *signal_fn;
     void *signal_ctx;
     struct { void (*fn)(void *arg); void *arg; } at_end[AT_END_MAX];
@@ -66,6 +68,7 @@ enum sotto_err sotto_loop_new(struct sotto_loop **out)
     struct sotto_loop *loop = calloc(1, sizeof *loop);
     if (!loop) return SOTTO_ERR_NOMEM;
     loop->last = &loop->first;
+    loop->signal_fd = -1;
     if (uv_loop_init(&loop->uv) != 0) {
         free(loop);
         return SOTTO_ERR_IO;
@@ -100,11 +103,11 @@ void sotto_loop_free(struct sotto_loop *loop)
     if (!loop) return;
     uv_close((uv_handle_t *)&loop->async, NULL);
     uv_close((uv_handle_t *)&loop->before_wait, NULL);
-    if (loop->has_signals)
-        for (unsigned i = 0; i < 3; i++) uv_close((uv_handle_t *)&loop->signals[i], NULL);
+    if (loop->signal_fd >= 0) uv_close((uv_handle_t *)&loop->signals, NULL);
     while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) { }    /* an earlier uv_stop ends one run; closing handles want another */
     for (unsigned i = 0; i < loop->at_end_count; i++) loop->at_end[i].fn(loop->at_end[i].arg);
     SOTTO_ASSERT(uv_loop_close(&loop->uv) == 0);          /* else an object of the loop was not freed */
+    if (loop->signal_fd >= 0) close(loop->signal_fd);
     while (loop->first) {
         struct posted *next = loop->first->next;
         free(loop->first);
@@ -197,28 +200,37 @@ void sotto_timer_free(struct sotto_timer *t)
 
 /* ---- signals ---- */
 
-static void signal_came(uv_signal_t *signal, int number)
+/* A descriptor, not handlers: no code of ours runs in the middle of other code, and none is lost while another one is handled. */
+static void signal_came(uv_poll_t *poll, int status, int events)
 {
-    struct sotto_loop *loop = signal->data;
-    loop->signal_fn(loop->signal_ctx, number == SIGHUP ? SOTTO_SIGNAL_RELOAD : SOTTO_SIGNAL_END);
+    (void)status;
+    (void)events;
+    struct sotto_loop *loop = poll->data;
+    struct signalfd_siginfo info;
+    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        loop->signal_fn(loop->signal_ctx, info.ssi_signo == SIGHUP ? SOTTO_SIGNAL_RELOAD : SOTTO_SIGNAL_END);
 }
 
 enum sotto_err sotto_loop_on_signal(struct sotto_loop *loop, sotto_signal_fn *fn, void *ctx)
 {
-    static const int numbers[3] = { SIGTERM, SIGINT, SIGHUP };
-    if (loop->has_signals) return SOTTO_ERR_EXISTS;
+    if (loop->signal_fd >= 0) return SOTTO_ERR_EXISTS;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) return SOTTO_ERR_IO;
+    if (uv_poll_init(&loop->uv, &loop->signals, fd) != 0) {
+        close(fd);
+        return SOTTO_ERR_IO;
+    }
+    loop->signal_fd = fd;                     /* from here on _free closes both */
+    loop->signals.data = loop;
     loop->signal_fn = fn;
     loop->signal_ctx = ctx;
-    for (unsigned i = 0; i < 3; i++)
-        if (uv_signal_init(&loop->uv, &loop->signals[i]) != 0) {      /* fails for the first only: it makes the shared pipe */
-            while (i-- > 0) uv_close((uv_handle_t *)&loop->signals[i], NULL);
-            return SOTTO_ERR_IO;
-        }
-    loop->has_signals = true;
-    for (unsigned i = 0; i < 3; i++) {
-        loop->signals[i].data = loop;
-        uv_unref((uv_handle_t *)&loop->signals[i]);
-        if (uv_signal_start(&loop->signals[i], signal_came, numbers[i]) != 0) return SOTTO_ERR_IO;
-    }
+    if (uv_poll_start(&loop->signals, UV_READABLE, signal_came) != 0) return SOTTO_ERR_IO;
+    uv_unref((uv_handle_t *)&loop->signals);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);   /* for good: one that comes while the program is being taken down changes nothing */
     return SOTTO_OK;
 }

@@ -44,8 +44,9 @@ void sotto_timer_set(struct sotto_timer *t, uint64_t mono_us);           /* repl
 void sotto_timer_stop(struct sotto_timer *t);
 void sotto_timer_free(struct sotto_timer *t);                             /* NULL is fine */
 
-/* SIGTERM and SIGINT ask for the end, SIGHUP for a reload. fn is called on the loop, once per signal received. Once per
- * loop; the signals themselves do not keep the loop running. ERR_IO, ERR_EXISTS. */
+/* SIGTERM and SIGINT ask for the end, SIGHUP for a reload. fn is called on the loop, once per signal; of several of one kind that
+ * wait at the same time, once. They are blocked from then on in this thread and in those it starts later, until the process ends:
+ * call it before the first thread. Once per loop; the signals themselves do not keep the loop running. ERR_IO, ERR_EXISTS. */
 enum sotto_signal { SOTTO_SIGNAL_END, SOTTO_SIGNAL_RELOAD };
 typedef void sotto_signal_fn(void *ctx, enum sotto_signal what);
 SOTTO_MUST_USE enum sotto_err sotto_loop_on_signal(struct sotto_loop *loop, sotto_signal_fn *fn, void *ctx);

@@ -376,13 +376,13 @@ int sotto_node_start(struct sotto_node *n, char problem[1024])
 {
     int code = 1;
     problem[0] = 0;
-    enum sotto_err err = sotto_api_start(n);
+    enum sotto_err err = sotto_loop_on_signal(n->loop, on_signal, n);          /* before the first thread */
+    if (err == SOTTO_OK) err = sotto_api_start(n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->net_timer, n->loop, sotto_network_tick, n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->chat_timer, n->loop, sotto_chat_tick, n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->house_timer, n->loop, house_tick, n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->idle_timer, n->loop, sotto_idle_turn, n);
     if (err == SOTTO_OK) err = sotto_timer_new(&n->turn_timer, n->loop, sotto_turn_over, n);
-    if (err == SOTTO_OK) err = sotto_loop_on_signal(n->loop, on_signal, n);
     if (err == SOTTO_OK) err = sotto_network_start(n, problem, &code);
     if (err == SOTTO_OK) {
         sotto_peers_added(n);
