@@ -179,8 +179,9 @@ static int value_of_file(struct app *app, json_t **out, const struct sotto_cli_p
     const char *why = NULL;
     int fd = -1;
     char *end = NULL;
+    long number = is_fd && isdigit((unsigned char)path[0]) ? strtol(path, &end, 10) : -1;
     if (is_fd)
-        fd = isdigit((unsigned char)path[0]) ? (int)strtol(path, &end, 10) : -1;
+        fd = number <= INT_MAX ? (int)number : -1;
     else
         fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (is_fd && (fd < 0 || *end)) return usage_error(app, "--%s-fd needs the number of an open descriptor.", p->flag);

@@ -8,6 +8,8 @@
  *     silence  no acknowledgement for a day, whatever else is heard: a friend who is away, most likely, so once a day at most. Sooner would
  *              renew healthy sessions in a bad network and of everybody who sleeps
  *
+ * What the other end acknowledges may be what the lost time wrote: see "Acknowledgements that prove something" below.
+ *
  * Asking is M1 with the resync flag; the contact stays as it is, and "session renewed" is said when the answer is here. One M1 at a time; a
  * relay's doubt can bring at most one session in resync_every_ms. Until then the parted session acknowledges nothing and believes no
  * acknowledgement: the same numbers may name two messages. */
@@ -57,6 +59,37 @@ void sotto_heal_healthy(struct sotto_messenger *m, const struct talk *t)
 {
     struct hello *own = t->contact->state == SOTTO_CONTACT_MUTUAL && sotto_talk_sending(t->contact) == t ? sotto_hello_of(m, &t->id, HELLO_OUT) : NULL;
     if (own) sotto_hello_free(m, own);
+}
+
+/* ---- Acknowledgements that prove something ----
+ *
+ * An old copy gives the same numbers again, and what the other end once acknowledged is not what they name now. Its acknowledgements come on a
+ * chain that it made with our ratchet key of that time, and a copy can read that chain if the key is in it. So an acknowledgement counts on a
+ * chain made with a key that is younger: always the next one for what was written on a chain of this process; for what was still written on one
+ * that was read from the disk, the one after it. A number that is acknowledged too early is said once more, on our next chain. Nothing of this
+ * is seen unless a node was started between; then the first "delivered" of a pause takes one more exchange. */
+
+void sotto_heal_loaded(struct talk *t) { t->proven_from = t->s->core.recv_chain + (t->s->core.send_fresh ? 1 : 2); }
+
+uint32_t sotto_heal_need(const struct talk *t)
+{
+    uint32_t next = t->s->core.recv_chain + 1;
+    return next > t->proven_from ? next : t->proven_from;
+}
+
+void sotto_heal_unproven(struct sotto_messenger *m, struct talk *t, uint32_t chain)
+{
+    const struct contact *c = t->contact;
+    struct outgoing *least = NULL;
+    if (chain != t->s->core.recv_chain || t->retire_ms) return;
+    for (uint32_t i = 0; i < c->out.count; i++) {
+        struct outgoing *o = (struct outgoing *)c->out.at[i];
+        if (o->state == OUT_WAITING) return;          /* leaves next, and asks the same */
+        if (o->talk != t || o->state != OUT_FLYING) continue;
+        if (o->copy_chain == chain) return;           /* is on its way */
+        if (!o->unsent && (!least || o->payload.size < least->payload.size)) least = o;
+    }
+    if (least) sotto_outgoing_again(m, least);
 }
 
 /* ---- Used addresses ---- */

@@ -29,7 +29,9 @@ static enum sotto_err load_one(struct sotto_messenger *m, enum sotto_table table
         err = h1 ? sotto_h1_decode((struct h1 *)n, bytes) : sotto_hello_decode((struct hello *)n, bytes);
         into = h1 ? &m->h1s : &m->hellos;
         break;
-    case SOTTO_TABLE_SESSION: err = sotto_talk_decode((struct talk *)n, bytes), into = &m->talks; break;
+    case SOTTO_TABLE_SESSION: err = sotto_talk_decode((struct talk *)n, bytes), into = &m->talks;
+        if (err == SOTTO_OK) sotto_heal_loaded((struct talk *)n);
+        break;
     case SOTTO_TABLE_SKIPPED:
         err = sotto_skipped_decode(&((struct loose_skipped *)n)->e, &((struct loose_skipped *)n)->talk_row, bytes);
         into = &m->skipped_loose;

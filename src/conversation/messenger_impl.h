@@ -143,6 +143,7 @@ struct talk {                             /* a session and what surrounds it */
     bool skipped_listed, tags_due, far_due;
     bool tags_late, prepare_due;          /* idle work: tags of the look-ahead are missing; any at all */
     uint32_t cells;                       /* sealed and opened since it was loaded */
+    uint32_t proven_from;                 /* the first receiving chain that the other end can have made only with what this process drew */
     struct tables *tables;                /* of idle.c; NULL = none */
 };
 
@@ -159,10 +160,12 @@ struct outgoing {
     enum out_state state;
     bool resent, filler, has_mid;
     uint8_t mid[SOTTO_MID_BYTES];
+    uint32_t need_chain;                  /* acknowledgements count from this receiving chain on (healing.c) */
     uint64_t message, time_ms;            /* message 0 = not in the history (system) */
     enum sotto_message_state shown;
     uint32_t copies, cells, unsent;       /* of the last copy: alive, and of these not yet sent */
     uint64_t first_ms, copy_ms, next_ms, expire_ms, sent_ms;
+    uint32_t copy_chain;                  /* not stored: the receiving chain when the last copy was sealed; 0 = before this process */
     bool fresh;                           /* not stored: written since this object was loaded, so that its cells cannot have left unnoticed */
     struct sotto_buf payload;             /* the whole message without the id of a resent one; empty once it is of no use */
 };
@@ -337,6 +340,9 @@ void sotto_heal_parted(struct sotto_messenger *m, struct talk *t);        /* pro
 void sotto_heal_used(struct sotto_messenger *m, struct talk *t, uint32_t place, const uint8_t sealed[SOTTO_CELL_SEALED]);    /* a cell under a used address */
 void sotto_heal_remember(struct sotto_messenger *m, struct talk *t, const struct sotto_secret *hs, const uint8_t sealed[SOTTO_CELL_SEALED]);
 void sotto_heal_forget(struct sotto_messenger *m, struct talk *t);        /* the ring of used addresses */
+void sotto_heal_loaded(struct talk *t);   /* its row was read: from now on nobody knows whether it is the newest */
+uint32_t sotto_heal_need(const struct talk *t);                           /* of a number that is given now: struct outgoing, need_chain */
+void sotto_heal_unproven(struct sotto_messenger *m, struct talk *t, uint32_t chain);          /* an acknowledgement came that does not count yet */
 void sotto_heal_copy_gone(struct sotto_messenger *m, const struct outgoing *o);               /* its last copy left, lived and was not acknowledged */
 void sotto_heal_healthy(struct sotto_messenger *m, const struct talk *t); /* the other end acknowledges on it: no need to ask any more */
 
@@ -359,7 +365,7 @@ void sotto_outgoing_again(struct sotto_messenger *m, struct outgoing *o);       
 void sotto_outgoing_first(struct sotto_messenger *m, struct outgoing *o, struct talk *t);   /* M3: number 1, before anything that waits */
 void sotto_pump(struct sotto_messenger *m, struct contact *c);                    /* seals what may leave */
 void sotto_receipt(struct sotto_messenger *m, struct talk *t);                    /* a cell of its own for acknowledgements */
-void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t ack, uint32_t ackbits, uint32_t read);
+void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t chain, uint32_t ack, uint32_t ackbits, uint32_t read);
 void sotto_asked_again(struct sotto_messenger *m, struct talk *t, uint32_t from, uint32_t to);
 struct cell *sotto_cell_new(struct sotto_messenger *m, enum cell_kind kind, uint64_t owner, uint64_t talk_row, const struct sotto_id *id,
                             const uint8_t sealed[SOTTO_CELL_SEALED], uint64_t hold_ms);

@@ -10,7 +10,7 @@ enum { GAP_EVENTS_MAX = 32, BOX_LOOK = 56 };
 
 /* ---- One message, as far as it is here ---- */
 
-struct incoming { struct sotto_body body; bool again, complete, parked; struct sotto_buf whole; };
+struct incoming { struct sotto_body body; uint32_t chain; bool again, complete, parked; struct sotto_buf whole; };     /* chain: that it came on; 0 = it waited */
 
 static bool same_message(const struct part *p, const struct sotto_body *b)
 {
@@ -416,7 +416,7 @@ static bool number_taken(const struct talk *t, const struct sotto_body *b)
 static bool apply_body(struct sotto_messenger *m, struct talk *t, const struct incoming *in)
 {
     const struct sotto_body *b = &in->body;
-    sotto_acked(m, t, b->ack, b->ackbits, b->read);
+    sotto_acked(m, t, in->chain, b->ack, b->ackbits, b->read);
     if (b->seq == 0) return false;
     if (in->again && number_taken(t, b)) sotto_heal_parted(m, t);
     acknowledge_later(m, t);
@@ -507,6 +507,7 @@ static enum sotto_err talk_in(struct sotto_messenger *m, struct talk *t, const s
         else if (!confirm && parked(t) >= PARKED_MAX) err = SOTTO_ERR_FULL;
     }
     if (err == SOTTO_OK) {
+        in.chain = sotto_session_chain(t->s, &step);
         uint32_t lost = step.chain_new && step.lost > step.header.index ? step.lost - step.header.index : 0;
         sotto_talk_commit(m, t, &step, sealed);
         heard(m, t);

@@ -284,7 +284,8 @@ static void outgoing_encode(struct wr *w, const struct outgoing *o)
 {
     w_bytes(w, o->id.b, 20);
     w64(w, o->talk_row), w32(w, o->seq), w8(w, o->type), w8(w, (uint8_t)o->state);
-    w8(w, o->resent), w8(w, o->filler), w8(w, o->has_mid);
+    w8(w, o->resent), w8(w, (uint8_t)(o->filler | (o->need_chain ? 2 : 0))), w8(w, o->has_mid);
+    if (o->need_chain) w32(w, o->need_chain);
     w_bytes(w, o->mid, sizeof o->mid);
     w64(w, o->message), w64(w, o->time_ms), w8(w, (uint8_t)o->shown);
     w32(w, o->copies), w32(w, o->cells), w32(w, o->unsent);
@@ -298,7 +299,11 @@ enum sotto_err sotto_outgoing_decode(struct outgoing *o, struct sotto_span bytes
     r_bytes(&r, o->id.b, 20);
     o->talk_row = r64(&r), o->seq = r32(&r), o->type = r8(&r);
     uint8_t state = r8(&r);
-    o->resent = r_bool(&r), o->filler = r_bool(&r), o->has_mid = r_bool(&r);
+    o->resent = r_bool(&r);
+    uint8_t flags = r8(&r);
+    if (flags > 3) r.bad = true;
+    o->filler = flags & 1, o->has_mid = r_bool(&r);
+    if ((flags & 2) && (o->need_chain = r32(&r)) == 0) r.bad = true;
     r_bytes(&r, o->mid, sizeof o->mid);
     o->message = r64(&r), o->time_ms = r64(&r);
     uint8_t shown = r8(&r);

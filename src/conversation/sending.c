@@ -218,6 +218,7 @@ static void bind_to(struct sotto_messenger *m, struct outgoing *o, struct talk *
     o->talk = t;
     o->talk_row = t->node.row;
     o->seq = t->next_seq++;
+    o->need_chain = sotto_heal_need(t);
     if (!o->has_mid) {
         sotto_message_id(o->mid, t->s->core.c2, sotto_session_dir_out(t->s), o->seq);
         o->has_mid = true;
@@ -253,6 +254,7 @@ static bool seal_copy(struct sotto_messenger *m, struct outgoing *o)
         }
         o->cells = o->unsent = fragments;
         o->state = OUT_FLYING;
+        o->copy_chain = core->recv_chain;
         o->copy_ms = m->now_ms;
         if (!o->first_ms) o->first_ms = m->now_ms;
         o->next_ms = o->sent_ms = 0;
@@ -389,16 +391,17 @@ static bool unsent_acked(const struct talk *t, uint32_t ack, uint32_t ackbits)
     return false;
 }
 
-void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t ack, uint32_t ackbits, uint32_t read)
+void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t chain, uint32_t ack, uint32_t ackbits, uint32_t read)
 {
     struct contact *c = t->contact;
     uint32_t delivered = 0;
+    bool unproven = false;
     if (unsent_acked(t, ack, ackbits)) {
         sotto_heal_parted(m, t);          /* the other end has what this state never sent: it is an old one that came back */
         return;
     }
     if (t->parted) return;                /* it may mean other messages of the same numbers */
-    if (ack > t->peer_ack) {
+    if (ack > t->peer_ack && chain >= t->proven_from) {
         t->peer_ack = ack;
         sotto_mark(m, &t->node);
         sotto_heal_healthy(m, t);
@@ -408,6 +411,10 @@ void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t ack, uint32
         if (o->talk != t || o->seq == 0) continue;
         if (!sotto_ack_covers(ack, ackbits, o->seq)) {
             if (o->state == OUT_EXPIRED) sotto_outgoing_fill(m, o);
+            continue;
+        }
+        if (chain < o->need_chain) {
+            unproven = true;
             continue;
         }
         bool seen = c->receipts && read >= o->seq;
@@ -428,6 +435,7 @@ void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t ack, uint32
         }
         if (++delivered > DELIVERED_MAX) sotto_outgoing_delete(m, o);    /* waits for "read": only the newest */
     }
+    if (unproven) sotto_heal_unproven(m, t, chain);
     sotto_touch(m, c);
 }
 

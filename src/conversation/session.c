@@ -498,6 +498,11 @@ enum sotto_err sotto_session_put_skipped(struct sotto_session *s, const struct s
     return SOTTO_OK;
 }
 
+uint32_t sotto_session_chain(const struct sotto_session *s, const struct sotto_step *step)
+{
+    return step->hit.slot == SOTTO_SLOT_SKIPPED ? s->skipped[step->used].chain : step->next.recv_chain;
+}
+
 void sotto_session_header_secret(const struct sotto_session *s, struct sotto_secret *hs, const struct sotto_step *step)
 {
     if (step->hit.slot == SOTTO_SLOT_SKIPPED) *hs = s->skipped[step->used].hs;

@@ -148,6 +148,8 @@ struct sotto_step {
  * not known here yet: keep the cell up to 1 h), _SKIP. On error step is empty and nothing changed. */
 SOTTO_MUST_USE enum sotto_err sotto_session_open(const struct sotto_session *s, struct sotto_step *step, const struct sotto_hit *hit,
                                                  const uint8_t sealed[SOTTO_CELL_BYTES], const struct sotto_session_world *world, uint64_t now_ms);
+/* The number of the receiving chain that the step's cell belongs to, before _commit. */
+uint32_t sotto_session_chain(const struct sotto_session *s, const struct sotto_step *step);
 /* HS of the step's cell, before _commit: its keeper knows by it a second cell under the same address. */
 void sotto_session_header_secret(const struct sotto_session *s, struct sotto_secret *hs, const struct sotto_step *step);
 /* Check 6: everything at once. May only fail with ERR_NOMEM, with nothing changed (the step stays to be dropped). The list of skipped

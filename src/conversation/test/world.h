@@ -518,6 +518,12 @@ static UNUSED enum sotto_err person_call(struct person *p, struct call *c)
                     (acts.slots[i].kind == SOTTO_ACT_PUT && acts.slots[i].table == SOTTO_TABLE_META));
     sotto_acts_clear(&acts);
     twin->active_ms = p->m->active_ms;
+    /* It knows that its rows are the newest (healing.c). */
+    for (uint32_t i = 0; i < twin->talks.count; i++) ((struct talk *)twin->talks.at[i])->proven_from = ((const struct talk *)p->m->talks.at[i])->proven_from;
+    for (uint32_t i = 0; i < twin->contacts.count; i++) {
+        const struct list *out = &((const struct contact *)twin->contacts.at[i])->out, *model = &((const struct contact *)p->m->contacts.at[i])->out;
+        for (uint32_t k = 0; k < out->count; k++) ((struct outgoing *)out->at[k])->copy_chain = ((const struct outgoing *)model->at[k])->copy_chain;
+    }
     rng = p->rng;
     assert_int_equal(sotto_messenger_deadline(twin), sotto_messenger_deadline(p->m));
     enum sotto_err err = call_do(p->m, c, world_now(w), &p->acts), same = call_do(twin, &again, world_now(w), &acts);
