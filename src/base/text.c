@@ -27,7 +27,7 @@ enum sotto_err sotto_unhex(void *out, size_t size, struct sotto_span text)
     for (size_t i = 0; i < text.size; i++)
         if (hex_value(text.data[i]) < 0) return SOTTO_ERR_FORMAT;
     uint8_t *p = out;
-    for (size_t i = 0; i < size; i++) p[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 | hex_value(text.data[2 * i + 1]));
+    for (size_t i = 0; i < size; i++) p[i] = (uint8_t)((unsigned)hex_value(text.data[2 * i]) << 4 | (unsigned)hex_value(text.data[2 * i + 1]));
     return SOTTO_OK;
 }
 
