@@ -20,15 +20,16 @@ static bool same_message(const struct part *p, const struct sotto_body *b)
 static enum sotto_err gather(struct incoming *in, const struct talk *t)
 {
     const struct sotto_body *b = &in->body;
+    const unsigned own = b->fragment, count = b->fragments;
     const struct part *parts[SOTTO_FRAGMENTS_MAX] = { 0 };
     for (uint32_t i = 0; i < t->parts.count; i++) {
         const struct part *p = (const struct part *)t->parts.at[i];
         if (same_message(p, b) && p->fragment < SOTTO_FRAGMENTS_MAX) parts[p->fragment] = p;
     }
-    for (unsigned i = 0; i < b->fragments; i++)
-        if (i != b->fragment && !parts[i]) return SOTTO_OK;
-    for (unsigned i = 0; i < b->fragments; i++) {
-        struct sotto_span piece = i == b->fragment ? b->payload : sotto_span(parts[i]->bytes, parts[i]->size);
+    for (unsigned i = 0; i < count; i++)
+        if (i != own && !parts[i]) return SOTTO_OK;
+    for (unsigned i = 0; i < count; i++) {
+        struct sotto_span piece = i == own ? b->payload : sotto_span(parts[i]->bytes, parts[i]->size);
         if (piece.size) SOTTO_TRY(sotto_buf_add_span(&in->whole, piece));
     }
     in->complete = true;
@@ -498,12 +499,14 @@ static enum sotto_err talk_in(struct sotto_messenger *m, struct talk *t, const s
     err = sotto_body_decode(&in.body, step.body);
     if (err == SOTTO_OK) err = check_body(&in, t);
     bool system = err == SOTTO_OK && in.body.type == SOTTO_CONTENT_SYSTEM && in.complete;
-    uint8_t subtype = system ? payload_of(&in).data[0] : 0;
+    struct sotto_span payload = system ? payload_of(&in) : sotto_span(NULL, 0);
+    SOTTO_ASSERT(!system || payload.size >= 1);                          /* check_system */
+    uint8_t subtype = system ? payload.data[0] : 0;
     if (err == SOTTO_OK && c->blocked) err = SOTTO_ERR_STATE;
     if (err == SOTTO_OK && c->state == SOTTO_CONTACT_FROZEN && subtype != SOTTO_SYSTEM_CERTIFICATE) err = SOTTO_ERR_CERT_EXPIRED;
     if (err == SOTTO_OK && !t->confirmed) {
         confirm = subtype == SOTTO_SYSTEM_CONFIRM;
-        if (confirm && !sotto_equal_ct(payload_of(&in).data + 1, t->confirm.b, 32) && !SOTTO_PLANTED(CONFIRM_IGNORED)) err = SOTTO_ERR_HELLO_CONFIRM;
+        if (confirm && !sotto_equal_ct(payload.data + 1, t->confirm.b, 32) && !SOTTO_PLANTED(CONFIRM_IGNORED)) err = SOTTO_ERR_HELLO_CONFIRM;
         else if (!confirm && parked(t) >= PARKED_MAX) err = SOTTO_ERR_FULL;
     }
     if (err == SOTTO_OK) {

@@ -41,13 +41,17 @@ static uint32_t seek(const struct sotto_tags *t, const struct sotto_tag *tag, bo
 
 static enum sotto_err make(struct sotto_tags *t, uint32_t cap)
 {
+    uint32_t *topics = calloc(cap, sizeof *topics);
+    struct slot *slots = calloc(cap, sizeof *slots);
+    if (!topics || !slots) {
+        free(topics);
+        free(slots);
+        return SOTTO_ERR_NOMEM;
+    }
+    t->topics = topics;
+    t->slots = slots;
     t->cap = cap;
-    t->topics = calloc(cap, sizeof *t->topics);
-    t->slots = calloc(cap, sizeof *t->slots);
-    if (t->topics && t->slots) return SOTTO_OK;
-    free(t->topics);
-    free(t->slots);
-    return SOTTO_ERR_NOMEM;
+    return SOTTO_OK;
 }
 
 static void drop(struct sotto_tags *t)
@@ -88,7 +92,7 @@ void sotto_tags_free(struct sotto_tags *t)
 static enum sotto_err grow(struct sotto_tags *t)
 {
     for (uint32_t cap = t->cap * 2; cap / SPARSE <= t->count || cap == t->cap * 2; cap *= 2) {
-        struct sotto_tags bigger = *t;
+        struct sotto_tags bigger = { 0 };
         bool found, fits = true;
         SOTTO_TRY(make(&bigger, cap));
         for (uint32_t i = 0; i < t->cap && fits; i++) {
@@ -99,7 +103,9 @@ static enum sotto_err grow(struct sotto_tags *t)
         }
         if (fits) {
             drop(t);
-            *t = bigger;
+            t->topics = bigger.topics;
+            t->slots = bigger.slots;
+            t->cap = bigger.cap;
             return SOTTO_OK;
         }
         drop(&bigger);
