@@ -125,6 +125,7 @@ static void lines_written(uv_write_t *write, int status)
     }
     for (; left > 0; left--) {
         struct sotto_door_out *out = c->first;
+        SOTTO_ASSERT(out);                  /* what is being written stays in the list */
         c->first = out->next;
         if (!c->first) c->last = &c->first;
         c->queued -= out->size;

@@ -325,6 +325,7 @@ enum sotto_err sotto_store_limit(struct sotto_store *s, uint64_t bytes)
     int64_t page = 0, got = 0;
     char pragma[64];
     SOTTO_TRY(ask_number(s, &page, "PRAGMA page_size"));
+    if (page <= 0) return SOTTO_ERR_DAMAGED;
     uint64_t pages = bytes / (uint64_t)page;
     if (bytes == 0 || pages > 0xfffffffeu) pages = 0xfffffffeu;
     snprintf(pragma, sizeof pragma, "PRAGMA max_page_count=%llu", (unsigned long long)(pages ? pages : 1));

@@ -236,6 +236,7 @@ static void write_done(uv_write_t *request, int status)
     c->queued -= done;
     for (size_t left = done; left > 0;) {
         struct chunk *chunk = c->first;
+        SOTTO_ASSERT(chunk);                /* what is being written stays in the list */
         size_t part = chunk->size - chunk->sent < left ? chunk->size - chunk->sent : left;
         chunk->sent += part;
         left -= part;
