@@ -134,7 +134,7 @@ static bool is_device(const char *name)
 
 void sotto_file_safe_name(char out[SOTTO_FILE_NAME_MAX + 1], struct sotto_span name)
 {
-    char text[SOTTO_FILE_NAME_MAX + 1];
+    char text[SOTTO_FILE_NAME_MAX + 1] = { 0 };
     size_t n = 0, at = 0;
     if (sotto_utf8_valid(name)) {
         while (at < name.size && (name.data[at] == '.' || name.data[at] == ' ')) at++;

@@ -42,7 +42,7 @@ enum sotto_err sotto_host_new(struct sotto_host **out, const struct sotto_host_c
 void sotto_host_free(struct sotto_host *h)
 {
     if (!h) return;
-    for (unsigned i = 0; i < h->conn_count; i++) sotto_conn_free(h, h->conns[i]);
+    for (unsigned i = 0; h->conns && i < h->conn_count; i++) sotto_conn_free(h, h->conns[i]);      /* conns: NULL when _new lacked memory */
     free(h->conns);
     free(h->statics);
     sotto_rep_free(h->rep);

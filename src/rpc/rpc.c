@@ -183,7 +183,8 @@ static const char *bad_envelope(const json_t *one, struct sotto_span id)
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)one, key, value)
-        if (strcmp(key, "jsonrpc") && strcmp(key, "method") && strcmp(key, "params") && strcmp(key, "id")) return "it has an unknown member";
+        if (strcmp(key, "jsonrpc") != 0 && strcmp(key, "method") != 0 && strcmp(key, "params") != 0 && strcmp(key, "id") != 0)
+            return "it has an unknown member";
     return NULL;
 }
 
