@@ -266,6 +266,7 @@ void sotto_events_closed(struct sotto_node *n, uint64_t conn)
 
 void sotto_events_free(struct sotto_node *n)
 {
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): waiter_free takes the waiter out of the list
     while (n->waiters) waiter_free(n->waiters);
     while (n->subscriptions) sotto_events_closed(n, ((struct subscription *)n->subscriptions)->conn);
 }
