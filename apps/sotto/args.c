@@ -339,7 +339,7 @@ static int take_flag(struct app *app, json_t *params, const struct sotto_cli_ver
         bool fd = strcmp(form, "-fd") == 0 && p->type == SOTTO_PARAM_SECRET;
         if (*form && !file && !fd) continue;
         if (json_object_get(params, p->name)) return usage_error(app, "--%s is given twice.", p->flag);
-        json_t *value;
+        json_t *value = NULL;
         if (p->type == SOTTO_PARAM_BOOL && !p->values) {
             if (equal) return usage_error(app, "--%s takes no value.", p->flag);
             value = json_true();

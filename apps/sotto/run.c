@@ -71,7 +71,8 @@ static void show_progress(const json_t *job)
 
 json_t *follow_job(struct app *app, const char *job, json_t **error)
 {
-    bool progress = !app->o.quiet && !app->o.json && isatty(STDERR_FILENO) && getenv("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
+    const char *term = getenv("TERM");
+    bool progress = !app->o.quiet && !app->o.json && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     bool drawn = false;
     json_t *result = NULL;
     *error = NULL;
