@@ -85,6 +85,7 @@ static void file_cut_off(struct sim_disk *d, struct sim_inode *f, enum sim_loss 
     if (f->undo_count == 0) return;
     unsigned of_8 = luck(d);
     split(f, SIM_SECTOR);
+    SOTTO_ASSERT(f->undo_count > 0);        /* split makes more of them, never fewer */
     /* sizes: a first part of them survives */
     size_t sizes = 0, kept_sizes = 0, seen = 0, largest = f->size, final = f->size;
     for (size_t i = 0; i < f->undo_count; i++) {
@@ -170,7 +171,7 @@ static uint64_t pick_tail(struct sim_disk *d)
     }
     if (count) qsort(all, count, sizeof *all, by_number);
     size_t at = (size_t)sim_disk_below(d, count + 1);
-    uint64_t tail = at == count ? UINT64_MAX : all[at];
+    uint64_t tail = at < count ? all[at] : UINT64_MAX;
     free(all);
     return tail;
 }

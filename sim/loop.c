@@ -253,6 +253,7 @@ void sotto_workers_stop(struct sotto_workers *w)
     for (int lane = 0; lane < SOTTO_LANES; lane++)
         while (w->first[lane]) {
             struct sotto_job *job = w->first[lane];
+            SOTTO_ASSERT((int)job->lane == lane);
             if (job->running && !job->dropped && sim_machine_dice(w->machine, 2)) {
                 atomic_bool flag;
                 atomic_init(&flag, false);

@@ -125,6 +125,7 @@ static void link_free(struct link *l)
 
 void sim_net_free(struct sim_net *net)
 {
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): link_free takes the first link out of the list, through its back
     while (net->links) link_free(net->links);
     free(net);
 }
@@ -227,7 +228,11 @@ static void close_end(struct end *e)
     forget(e);
 }
 
-static void tell(struct sotto_io_net *net, const struct sotto_in *in) { net->config.input(net->config.ctx, in, sim_machine_now(net->machine)); }
+static void tell(struct sotto_io_net *net, const struct sotto_in *in)
+{
+    SOTTO_ASSERT(net);                              /* an end that is DIALING or OPEN has its program */
+    net->config.input(net->config.ctx, in, sim_machine_now(net->machine));
+}
 
 static void lost(struct end *e)                     /* the wire ended it */
 {
@@ -577,6 +582,7 @@ bool sim_net_reset(struct sim_net *net, bool half)
     uint64_t pick = dice(net, count);
     for (l = net->links; l; l = l->next)
         if (l->ends[0].state == OPEN && l->ends[1].state == OPEN && pick-- == 0) break;
+    SOTTO_ASSERT(l);                                /* pick < count */
     struct end *e = &l->ends[dice(net, 2)];
     net->world->counts[half ? SIM_N_HALF_OPEN : SIM_N_RESETS]++;
     sim_trace(net->world, e->machine->name, half ? "half-open" : "reset", "with=%s", other(e)->machine->name);

@@ -44,6 +44,7 @@ static void enode_of(char out[256], struct sim_machine *m, struct sim_people *pe
 /* Where the two of a pair live: far from each other, and all machines used. */
 static unsigned home(unsigned person, unsigned nodes, unsigned pairs)
 {
+    SOTTO_ASSERT(nodes > 0);
     if (pairs == 1) return person == 0 ? 0 : nodes - 1;
     return person % nodes;
 }
