@@ -3,7 +3,7 @@
 # system test under the address sanitizer), then each fuzz target for a minute (FUZZ_SECONDS).
 set -eu
 cd "$(dirname "$0")/.."
-tools/lint.sh
+tools/lint.sh --deep
 tools/test.py --long
 if command -v clang >/dev/null; then
     tools/fuzz.py --seconds "${FUZZ_SECONDS:-60}" --jobs "$(getconf _NPROCESSORS_ONLN || echo 2)"

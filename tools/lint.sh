@@ -1,6 +1,7 @@
 #!/bin/sh
 # All linters: shape of the text, the house, shell scripts, C. Each prints its faults; exit 1 if any had one.
 # A linter that is not installed is named as skipped; STRICT=1 turns that into a failure.
+# tools/lint.sh --deep runs clang-tidy as well: minutes the first time, then only over what changed.
 # shellcheck disable=SC2317 # the checks below are called through run()
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -56,4 +57,7 @@ run unfinished unfinished
 run python python_files
 if command -v shellcheck >/dev/null; then run shell shell_scripts; else skip shell "needs shellcheck"; fi
 if command -v cppcheck >/dev/null; then run cppcheck c_check; else skip cppcheck "needs cppcheck"; fi
+if [ "${1:-}" = --deep ]; then
+    if command -v clang-tidy >/dev/null; then run clang-tidy python3 tools/tidy.py; else skip clang-tidy "needs clang-tidy"; fi
+fi
 exit $status

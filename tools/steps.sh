@@ -37,7 +37,7 @@ missing_debian() {                             # reads package lines, prints the
 provided() {                                   # a program that is here without its package (another node, another npm) serves as well
     case $1 in
     gcc) command -v gcc >/dev/null ;;
-    cmake | shellcheck | cppcheck | clang | git | npm | python3) command -v "$1" >/dev/null ;;
+    cmake | shellcheck | cppcheck | clang | clang-tidy | git | npm | python3) command -v "$1" >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
