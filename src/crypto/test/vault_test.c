@@ -308,6 +308,8 @@ static void keystore_eats_anything(void **state)
         struct sotto_scalar got;
         /* damage may raise the cost inside its bounds, so those rows are left alone: n, r and p stay as they were */
         if (!strstr(json_made, "\"n\":4,\"r\":8,\"p\":1") || memmem(deep, size, "\"n\":4,\"r\":8,\"p\":1", 17) == NULL) continue;
+        /* the mac does not cover the iv, the address does: one that is called otherwise is no address, so its name stays as well */
+        if (memmem(deep, size, "\"address\":", 10) == NULL) continue;
         if (sotto_keystore_import(&got, sotto_span(deep, size), sotto_span_str("pw")) == SOTTO_OK) assert_memory_equal(got.b, key_made.b, 32);
     }
     free(deep);
