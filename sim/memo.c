@@ -1,6 +1,7 @@
 #include "sim/memo.h"
 
 #include "crypto/hash.h"
+#include "crypto/multiples.h"
 #include "crypto/setup.h"
 #include "sim/world.h"
 
@@ -170,6 +171,17 @@ int __wrap_secp256k1_ec_pubkey_create(const secp256k1_context *ctx, secp256k1_pu
     counts[SIM_MEMO_MADE].known += multiply(ctx, out, k);
     learn(out, k);
     return 1;
+}
+
+enum sotto_err __real_sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k);
+enum sotto_err __wrap_sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k);
+enum sotto_err __wrap_sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k)
+{
+    struct sotto_point point;
+    if (!on()) return __real_sotto_generator_x(out, k);
+    SOTTO_TRY(sotto_point_make(&point, k));
+    memcpy(out->b, point.b + 1, sizeof out->b);
+    return SOTTO_OK;
 }
 
 /* ---- k*P ---- */

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "crypto/hash.h"
+#include "crypto/multiples.h"
 
 enum sotto_err sotto_kdac_h(struct sotto_scalar *h, const struct sotto_secret *hk, uint8_t dir, uint32_t index)
 {
@@ -45,20 +46,17 @@ enum sotto_err sotto_kdac_ahead(struct sotto_tag *tag, struct sotto_scalar *h, s
                                 const struct sotto_secret *hk, uint8_t dir, uint32_t index, const struct sotto_scalar *own)
 {
     struct sotto_scalar step, kbt;
-    struct sotto_point point;
     struct sotto_secret x;
     enum sotto_err err = sotto_kdac_h(&step, hk, dir, index);
     if (err == SOTTO_OK) err = sotto_kdac_private(&kbt, &step, own);
-    if (err == SOTTO_OK) err = sotto_point_make(&point, &kbt);
+    if (err == SOTTO_OK) err = sotto_generator_x(&x, &kbt);
     if (err == SOTTO_OK) {
-        memcpy(x.b, point.b + 1, sizeof x.b);
         sotto_kdac_tag(tag, &x);
         if (h) *h = step;
         if (kbt_x) *kbt_x = x;
     }
     SOTTO_WIPE(step);
     SOTTO_WIPE(kbt);
-    SOTTO_WIPE(point);
     SOTTO_WIPE(x);
     return err;
 }

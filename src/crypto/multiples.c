@@ -2,6 +2,7 @@
 
 #include "crypto/setup.h"
 
+#include <pthread.h>
 #include <secp256k1.h>
 #include <stdlib.h>
 
@@ -57,13 +58,16 @@ static void add(secp256k1_pubkey *out, const secp256k1_pubkey *a, const secp256k
     SOTTO_ASSERT(ok);
 }
 
+static void build(struct row rows[WINDOWS], uint32_t j)
+{
+    secp256k1_pubkey *at = rows[j].at;
+    if (j) at[0] = rows[j - 1].at[DIGITS - 1];                           /* 32 * 2^(5(j-1)) = 2^(5j) */
+    for (unsigned d = 1; d < DIGITS; d++) add(&at[d], &at[d - 1], &at[0]);
+}
+
 bool sotto_multiples_build(struct sotto_multiples *t, unsigned windows)
 {
-    for (; windows && t->built < WINDOWS; windows--, t->built++) {
-        secp256k1_pubkey *at = t->rows[t->built].at;
-        if (t->built) at[0] = t->rows[t->built - 1].at[DIGITS - 1];      /* 32 * 2^(5(j-1)) = 2^(5j) */
-        for (unsigned d = 1; d < DIGITS; d++) add(&at[d], &at[d - 1], &at[0]);
-    }
+    for (; windows && t->built < WINDOWS; windows--, t->built++) build(t->rows, t->built);
     return t->built == WINDOWS;
 }
 
@@ -90,9 +94,8 @@ static void pick(secp256k1_pubkey *out, const struct row *row, uint32_t d)
     SOTTO_WIPE(sum);
 }
 
-enum sotto_err sotto_multiples_x(struct sotto_secret *out, const struct sotto_multiples *t, const struct sotto_scalar *h)
+static enum sotto_err sotto_multiples_sum(struct sotto_secret *out, const struct row rows[WINDOWS], const struct sotto_scalar *h)
 {
-    SOTTO_ASSERT(sotto_multiples_ready(t));
     const secp256k1_context *ctx = sotto_curve_context();
     if (!sotto_scalar_valid(h)) return SOTTO_ERR_KEY;
     struct sotto_scalar rest = *h;
@@ -103,7 +106,7 @@ enum sotto_err sotto_multiples_x(struct sotto_secret *out, const struct sotto_mu
     /* The call fails for h' = 0 only, and leaves 32 zero bytes then: which is h'. */
     (void)!secp256k1_ec_seckey_tweak_add(ctx, rest.b, minus_ones);
     for (unsigned j = 0; j < WINDOWS; j++) {
-        pick(&parts[j], &t->rows[j], digit(rest.b, j));
+        pick(&parts[j], &rows[j], digit(rest.b, j));
         all[j] = &parts[j];
     }
     bool ok = secp256k1_ec_pubkey_combine(ctx, &sum, all, WINDOWS) && secp256k1_ec_pubkey_serialize(ctx, bytes, &size, &sum, SECP256K1_EC_COMPRESSED);
@@ -113,4 +116,29 @@ enum sotto_err sotto_multiples_x(struct sotto_secret *out, const struct sotto_mu
     SOTTO_WIPE(sum);
     SOTTO_WIPE(bytes);
     return ok ? SOTTO_OK : SOTTO_ERR_KEY;
+}
+
+enum sotto_err sotto_multiples_x(struct sotto_secret *out, const struct sotto_multiples *t, const struct sotto_scalar *h)
+{
+    SOTTO_ASSERT(sotto_multiples_ready(t));
+    return sotto_multiples_sum(out, t->rows, h);
+}
+
+/* ---- G ---- */
+
+static struct row of_g[WINDOWS];
+static pthread_once_t of_g_built = PTHREAD_ONCE_INIT;
+
+static void build_g(void)
+{
+    static const uint8_t one[32] = { [31] = 1 };
+    int ok = secp256k1_ec_pubkey_create(sotto_curve_context(), &of_g[0].at[0], one);
+    SOTTO_ASSERT(ok);
+    for (uint32_t j = 0; j < WINDOWS; j++) build(of_g, j);
+}
+
+enum sotto_err sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k)
+{
+    pthread_once(&of_g_built, build_g);
+    return sotto_multiples_sum(out, of_g, k);
 }

@@ -51,6 +51,11 @@ static void agrees(const struct sotto_multiples *t, const struct sotto_base *q, 
     OK(sotto_base_x(&one, h, q));
     OK(sotto_multiples_x(&two, t, h));
     assert_memory_equal(one.b, two.b, 32);
+    struct sotto_point g;
+    memset(&two, 2, sizeof two);
+    OK(sotto_point_make(&g, h));
+    OK(sotto_generator_x(&two, h));
+    assert_memory_equal(g.b + 1, two.b, 32);
 }
 
 static void table_is_ecdh(void **state)
@@ -110,6 +115,8 @@ static void table_is_ecdh(void **state)
         assert_int_equal(sotto_multiples_x(&out, t, &zero), SOTTO_ERR_KEY);
         assert_int_equal(sotto_multiples_x(&out, t, &order), SOTTO_ERR_KEY);
         assert_int_equal(sotto_multiples_x(&out, t, &all), SOTTO_ERR_KEY);
+        assert_int_equal(sotto_generator_x(&out, &zero), SOTTO_ERR_KEY);
+        assert_int_equal(sotto_generator_x(&out, &order), SOTTO_ERR_KEY);
         for (int i = 0; i < 32; i++) assert_int_equal(out.b[i], 7);
         sotto_multiples_free(t);
     }
