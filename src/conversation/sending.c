@@ -413,7 +413,7 @@ void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t chain, uint
             if (o->state == OUT_EXPIRED) sotto_outgoing_fill(m, o);
             continue;
         }
-        if (chain < o->need_chain) {
+        if (chain < o->need_chain && !SOTTO_PLANTED(ACK_UNPROVEN)) {
             unproven = true;
             continue;
         }
