@@ -2,7 +2,6 @@
 
 #include "crypto/setup.h"
 
-#include <pthread.h>
 #include <secp256k1.h>
 #include <stdlib.h>
 
@@ -127,18 +126,13 @@ enum sotto_err sotto_multiples_x(struct sotto_secret *out, const struct sotto_mu
 /* ---- G ---- */
 
 static struct row of_g[WINDOWS];
-static pthread_once_t of_g_built = PTHREAD_ONCE_INIT;
 
-static void build_g(void)
+enum sotto_err sotto_multiples_setup(void)
 {
     static const uint8_t one[32] = { [31] = 1 };
-    int ok = secp256k1_ec_pubkey_create(sotto_curve_context(), &of_g[0].at[0], one);
-    SOTTO_ASSERT(ok);
+    if (!secp256k1_ec_pubkey_create(sotto_curve_context(), &of_g[0].at[0], one)) return SOTTO_ERR_INTERNAL;
     for (uint32_t j = 0; j < WINDOWS; j++) build(of_g, j);
+    return SOTTO_OK;
 }
 
-enum sotto_err sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k)
-{
-    pthread_once(&of_g_built, build_g);
-    return sotto_multiples_sum(out, of_g, k);
-}
+enum sotto_err sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k) { return sotto_multiples_sum(out, of_g, k); }

@@ -27,7 +27,7 @@ bool sotto_multiples_ready(const struct sotto_multiples *t);
 /* x(h*Q). ERR_KEY for h outside [1, n-1]. The table must be ready. */
 SOTTO_MUST_USE enum sotto_err sotto_multiples_x(struct sotto_secret *out, const struct sotto_multiples *t, const struct sotto_scalar *h);
 
-/* x(k*G) the same way, by a table that the first call makes (about a hundred multiplications, 106,500 bytes, for good): half the cost of
+/* x(k*G) the same way, by a table that sotto_crypto_init makes (about a hundred multiplications, 106,500 bytes): half the cost of
  * sotto_point_make, which blinds k. For the addresses of the look-ahead, whose k are used once. ERR_KEY for k outside [1, n-1]. Any thread. */
 SOTTO_MUST_USE enum sotto_err sotto_generator_x(struct sotto_secret *out, const struct sotto_scalar *k);
 

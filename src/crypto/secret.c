@@ -12,6 +12,7 @@ enum sotto_err sotto_crypto_init(void)
     if (ready) return SOTTO_OK;
     if (sodium_init() < 0) return SOTTO_ERR_INTERNAL;
     SOTTO_TRY(sotto_curve_setup());
+    SOTTO_TRY(sotto_multiples_setup());
     SOTTO_TRY(sotto_aead_setup());
     sotto_keccak_start();
     ready = true;

@@ -8,6 +8,7 @@ struct secp256k1_context_struct;
 
 SOTTO_MUST_USE enum sotto_err sotto_curve_setup(void);   /* the shared context, blinded with system randomness */
 const struct secp256k1_context_struct *sotto_curve_context(void);        /* that context, for the other files over the curve */
+SOTTO_MUST_USE enum sotto_err sotto_multiples_setup(void);                /* the table of the generator; after sotto_curve_setup */
 SOTTO_MUST_USE enum sotto_err sotto_aead_setup(void);    /* fetches the ciphers, makes the per-thread slot */
 
 #endif
