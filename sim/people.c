@@ -116,6 +116,7 @@ static void late_answer(struct sim_people *people, uint64_t conn, json_t *answer
         if (p->conn == conn && p->awaiting && (uint64_t)json_integer_value(json_object_get(answer, "id")) == p->awaiting) {
             p->awaiting = 0;
             p->awaited = json_incref(json_object_get(answer, "result"));
+            p->code = (int)json_integer_value(json_object_get(json_object_get(answer, "error"), "code"));
             return;
         }
         if (p->conn != conn || !p->polling || (uint64_t)json_integer_value(json_object_get(answer, "id")) != p->polling) continue;

@@ -140,6 +140,103 @@ void sim_story_loss(struct sim_run *run)
     sotto_buf_free(&old.backup);
 }
 
+/* ---- bits that turn over by themselves ----
+ *
+ * Nothing on such a disk can be relied on, so nothing is asked but this: the process does not fall, what it shows was written by that person,
+ * what it cannot read is named; and the other people hear nothing from it that nobody wrote. Then the disk is replaced by a copy from before
+ * and the person lives on as in the world "loss". */
+
+#define ROT_US (90 * SIM_SECOND_US)
+#define ROT_STEP_US (4 * SIM_SECOND_US)
+#define ROT_BITS_MAX 24u
+
+static void turn_bits(struct sim_world *w, struct sim_machine *m)
+{
+    static const char *const files[] = { NULL, NULL, NULL, "messages.db", "messages.db", "messages.db-wal", "network/key" };
+    const char *file = files[sim_dice(w, sizeof files / sizeof files[0])];
+    struct sim_disk_spot at = { .path = "" };
+    char path[48];
+    if (file) snprintf(path, sizeof path, "/%s/%s", m->name, file);
+    unsigned turned = sim_disk_flip(m->disk, &at, file ? path : NULL, 1 + (unsigned)sim_dice(w, ROT_BITS_MAX));
+    w->counts[SIM_N_BITS_FLIPPED] += turned;
+    sim_trace(w, m->name, "rot", "bits=%u last=%s:%llu", turned, at.path, (unsigned long long)at.offset);
+}
+
+/* The last line of a start that was refused says what it is about, with its number. */
+static void refused(struct sim_machine *m)
+{
+    const char *said = m->log_count ? m->log[(m->log_count - 1) % SIM_LOG_LINES].text : "";
+    const char *code = strrchr(said, '(');
+    sim_trace(m->world, m->name, "rot", "refused: %s", said);
+    if (!code || code[1] < '1' || code[1] > '2') sim_break(m->world, "rot", "%s does not start from a damaged disk and does not say why: \"%s\"", m->name, said);
+    else m->world->counts[SIM_N_DAMAGE_NAMED]++;
+}
+
+static void read_all_of(struct sim_person *p, const struct sim_person *q)
+{
+    json_t *page = sim_call(p, "message list", json_pack("{s:s,s:i}", "chat", q->account, "limit", 200)), *item;
+    size_t i;
+    if (p->code == 1105) {                      /* it did not open by itself: why? */
+        json_decref(sim_await(p, "vault unlock", json_pack("{s:s}", "passphrase", ""), SIM_MINUTE_US));
+        if (p->code == 1000) sim_break(p->people->world, "rot", "p%u cannot open its vault on a damaged disk, and the node does not know why", p->index);
+    }
+    if (!page) sim_trace(p->people->world, p->machine->name, "rot", "code=%d", p->code);
+    if (!page && p->code > 0) p->people->world->counts[SIM_N_DAMAGE_NAMED]++;
+    json_array_foreach(json_object_get(page, "items"), i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "kind")), "text") != 0) continue;
+        const struct sim_text *t = sim_check_known(p->people, json_string_value(json_object_get(item, "text")));
+        bool own = json_is_true(json_object_get(item, "own"));
+        if (!t) break;
+        if (t->from != (own ? p : q)->index) sim_break(p->people->world, "rot", "text %u of p%u is shown by p%u as %s", t->number, t->from, p->index, own ? "its own" : "received");
+    }
+    json_decref(page);
+}
+
+void sim_story_rot(struct sim_run *run)
+{
+    struct sim_people *people = run->people;
+    struct sim_world *w = run->world;
+    struct sim_person *p = &people->person[sim_dice(w, 2)], *q = &people->person[p->index ^ 1];
+    struct sim_machine *m = p->machine;
+    struct memory old = { 0 };
+    people->may_double = true;
+    sim_people_begin(people);
+    sim_world_run(w, w->now_us + run->trouble_us / 3);
+    bool ok = remember(p, &old, OLD_COPY);
+    if (ok) {
+        uint64_t end_us = w->now_us + ROT_US;
+        sim_event_drop(w, &p->act);             /* what it does and asks now is not what people are promised */
+        sim_event_drop(w, &p->poll);
+        people->disk_faults = people->lossy = true;
+        sim_watch_old_state(w, m->index);       /* a write-ahead log ends where its checksum fails: what follows is an old state, and nobody can know */
+        if (sim_chance(w, 60)) sim_machine_crash(m, SIM_LOSS_NONE);
+        for (bool first = true; !w->broken && w->now_us < end_us; first = false) {
+            if (first || sim_chance(w, 20)) turn_bits(w, m);
+            if (!m->node && !sim_machine_start(m)) {
+                refused(m);
+                break;
+            }
+            sim_world_run(w, w->now_us + ROT_STEP_US);
+            if (m->node && sim_chance(w, 30)) sim_person_send(p, sim_person_write(p, q, 20));
+            if (m->node) read_all_of(p, q);
+            if (m->node && sim_chance(w, 15)) sim_machine_crash(m, SIM_LOSS_NONE);
+        }
+        people->disk_faults = false;
+        if (!w->broken) ok = restore(run, p, &old, OLD_COPY);
+        sim_event_at(w, &p->act, w->now_us + p->act_mean_us);
+        sim_event_at(w, &p->poll, w->now_us + p->poll_mean_us);
+    }
+    if (!ok && !w->broken) sim_break(w, "restore", "p%u could not be brought back (code %d)", p->index, p->code);
+    for (unsigned i = 0; i < HEAL_WRITE; i++) {
+        sim_person_write(p, q, 10)->after_loss = true;
+        sim_person_write(q, p, 10)->after_loss = true;
+    }
+    sim_settle(run);
+    free(old.texts);
+    sim_disk_free(old.copy);
+}
+
 /* ---- a crash at the k-th operation of a disk ----
  *
  * One course, always the same up to the crash: its seed is fixed. The seed of the run says where: which machine, after how many operations

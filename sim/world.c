@@ -15,7 +15,7 @@ struct sim_world *sim_world_running;
 const char *const sim_count_names[SIM_COUNTS] = {
     "steps", "connections", "resets", "halfOpen", "partitions", "slowReaders", "dialTimeouts", "refused", "crashes", "crashesInStep", "powerCuts",
     "stops", "starts", "startsFailed", "clockJumps", "locks", "oldStates", "restores", "diskFaults", "replayed", "corrupted", "delayed", "sent",
-    "shown", "delivered", "expired", "seals", "cells", "cellsAgain", "calls", "callsLost", "audits",
+    "shown", "delivered", "expired", "seals", "cells", "cellsAgain", "calls", "callsLost", "audits", "bitsFlipped", "damageNamed",
 };
 
 void *sim_alloc(size_t size)

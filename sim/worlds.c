@@ -20,6 +20,8 @@ const struct sim_kind sim_kinds[] = {
       .messages = 0, .starts = true, .run = sim_story_crash },
     { .name = "loss", .share = 1, .meaning = "one side lives on from an old copy, a backup, or the 24 words", .nodes_min = 2, .nodes_max = 3, .pairs = 1, .messages = 16,
       .maybe = ORDINARY & ~(SIM_FAULT(LOCK) | SIM_FAULT(CLOCK)), .run = sim_story_loss },
+    { .name = "rot", .share = 0, .meaning = "bits of one disk turn over by themselves; then the disk is replaced by a copy from before", .nodes_min = 2, .nodes_max = 3,
+      .pairs = 1, .messages = 16, .run = sim_story_rot },
     { .name = "hostile", .share = 2, .meaning = "the same two, joined only by a relay that repeats, delays, reorders and damages envelopes", .nodes_min = 2, .nodes_max = 2,
       .pairs = 1, .messages = 24, .always = SIM_FAULT(HOSTILE), .maybe = ORDINARY, .hostile = true },
     { .name = "crowd", .share = 1, .meaning = "four pairs on four to six nodes, several accounts a node, everything at once", .nodes_min = 4, .nodes_max = 6, .pairs = 4,

@@ -64,6 +64,7 @@ void sim_run_free(struct sim_run *run);
 
 /* stories.c */
 void sim_story_loss(struct sim_run *run);
+void sim_story_rot(struct sim_run *run);
 void sim_story_crash(struct sim_run *run);
 /* Which machine crashes at which operation and how, for a seed: every operation comes once in points[0] + points[1] seeds. */
 unsigned sim_crash_points(uint64_t seed, unsigned *machine, enum sim_loss *loss, unsigned points[2]);

@@ -2,7 +2,7 @@
 """Runs of the simulator as tests.
 
     sim.py few          a handful of seeds of every world (under sanitizers too)
-    sim.py many         1,000 seeds of the mixed worlds, on two processes
+    sim.py many         1,000 seeds of the mixed worlds, and 60 of damaged disks, on two processes
     sim.py again        the same seeds give the same report in another process, on three processes, and with every product computed anew
                         by the libraries; other seeds give another one
     sim.py regressions  the seeds of sim/regressions"""
@@ -33,6 +33,11 @@ def main():
         print(json.dumps(report))
         if report["delivered"] == 0 or report["crashesInStep"] == 0:
             print("nothing was delivered, or nothing crashed: this is no test")
+            return 1
+        rot = sim("rot", 1, 60, "--jobs", "2") if what == "many" else sim("rot", 1, 3)
+        print(json.dumps(rot))
+        if rot["bitsFlipped"] == 0 or rot["delivered"] == 0 or (what == "many" and rot["damageNamed"] == 0):
+            print("no bit was turned over, nothing was delivered, or no damage was named: this is no test")
             return 1
     elif what == "again":
         reports = [sim("all", seed, AGAIN, *options) for seed, options in ((41, ()), (41, ()), (41, ("--jobs", "3")), (41, ("--plain",)), (42, ()))]
