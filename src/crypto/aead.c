@@ -12,6 +12,7 @@
 /* Fetched once: a fetch per message costs more than sealing it. */
 static EVP_CIPHER *gcm, *ctr128, *ctr256, *ecb256;
 static CRYPTO_THREAD_LOCAL gcm_slot;                  /* one GCM context per thread, freed when the thread ends */
+static bool gcm_by_sodium;                            /* prepared keys: the processor has what libsodium's GCM needs */
 
 static void gcm_slot_free(void *ctx) { EVP_CIPHER_CTX_free(ctx); }
 
@@ -21,6 +22,7 @@ enum sotto_err sotto_aead_setup(void)
     ctr128 = EVP_CIPHER_fetch(NULL, "AES-128-CTR", NULL);
     ctr256 = EVP_CIPHER_fetch(NULL, "AES-256-CTR", NULL);
     ecb256 = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
+    sotto_aead_portable(false);
     if (!gcm || !ctr128 || !ctr256 || !ecb256) return SOTTO_ERR_INTERNAL;
     return CRYPTO_THREAD_init_local(&gcm_slot, gcm_slot_free) ? SOTTO_OK : SOTTO_ERR_INTERNAL;
 }
@@ -76,6 +78,66 @@ enum sotto_err sotto_gcm_open(uint8_t *out, const struct sotto_kn *kn, struct so
     if (ok) return SOTTO_OK;
     sotto_wipe(out, body.size);                       /* GCM decrypts before it knows: nobody may see that text */
     return SOTTO_ERR_AEAD;
+}
+
+/* libsodium keeps the key schedule and the powers for the tag, and looks at the tag before it decrypts anything; it wants a processor with
+ * AES instructions. Elsewhere the key itself is kept and OpenSSL asked. */
+_Static_assert(sizeof(struct sotto_gcm_key) == sizeof(crypto_aead_aes256gcm_state), "a prepared key is the library's own form of it");
+_Static_assert(_Alignof(struct sotto_gcm_key) >= _Alignof(crypto_aead_aes256gcm_state), "aligned as the library wants it");
+
+void sotto_aead_portable(bool on) { gcm_by_sodium = !on && crypto_aead_aes256gcm_is_available(); }
+
+static crypto_aead_aes256gcm_state *gcm_state(struct sotto_gcm_key *key) { return (crypto_aead_aes256gcm_state *)(void *)key->b; }
+
+void sotto_gcm_key_make(struct sotto_gcm_key *out, const struct sotto_secret *key)
+{
+    memset(out, 0, sizeof *out);
+    if (gcm_by_sodium) {
+        int made = crypto_aead_aes256gcm_beforenm(gcm_state(out), key->b);
+        SOTTO_ASSERT(made == 0);
+    } else {
+        memcpy(out->b, key->b, sizeof key->b);
+    }
+}
+
+/* By OpenSSL, piece by piece into a scratch: so asking without an output needs no memory. */
+static enum sotto_err gcm_check(const struct sotto_kn *kn, struct sotto_span body, const uint8_t tag[SOTTO_TAG_SIZE])
+{
+    uint8_t scratch[1024], want[SOTTO_TAG_SIZE], none[SOTTO_TAG_SIZE];
+    EVP_CIPHER_CTX *ctx = gcm_context();
+    if (!ctx) return SOTTO_ERR_NOMEM;
+    memcpy(want, tag, sizeof want);
+    int done;
+    bool ok = EVP_CipherInit_ex2(ctx, gcm, kn->b, kn->b + 32, 0, NULL) && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SOTTO_TAG_SIZE, want);
+    for (size_t at = 0; ok && at < body.size; at += sizeof scratch) {
+        size_t take = body.size - at < sizeof scratch ? body.size - at : sizeof scratch;
+        ok = update(ctx, scratch, sotto_span_cut(body, at, take));
+    }
+    ok = ok && EVP_CipherFinal_ex(ctx, none, &done);
+    EVP_CIPHER_CTX_reset(ctx);
+    SOTTO_WIPE(scratch);
+    return ok ? SOTTO_OK : SOTTO_ERR_AEAD;
+}
+
+enum sotto_err sotto_gcm_key_open(uint8_t *out, const struct sotto_gcm_key *key, const uint8_t nonce[12], struct sotto_span sealed)
+{
+    if (sealed.size < SOTTO_TAG_SIZE) return SOTTO_ERR_AEAD;
+    if (sealed.size > INT_MAX) return SOTTO_ERR_RANGE;
+    struct sotto_span body = sotto_span_cut(sealed, 0, sealed.size - SOTTO_TAG_SIZE);
+    const uint8_t *tag = sealed.data + body.size;
+    if (gcm_by_sodium) {
+        const crypto_aead_aes256gcm_state *state = gcm_state((struct sotto_gcm_key *)key);     /* only read */
+        if (crypto_aead_aes256gcm_decrypt_detached_afternm(NULL, NULL, body.data, body.size, tag, NULL, 0, nonce, state) != 0) return SOTTO_ERR_AEAD;
+        if (!out || body.size == 0) return SOTTO_OK;
+        return crypto_aead_aes256gcm_decrypt_detached_afternm(out, NULL, body.data, body.size, tag, NULL, 0, nonce, state) == 0 ? SOTTO_OK : SOTTO_ERR_AEAD;
+    }
+    struct sotto_kn kn;
+    memcpy(kn.b, key->b, 32);
+    memcpy(kn.b + 32, nonce, 12);
+    enum sotto_err err = gcm_check(&kn, body, tag);
+    if (err == SOTTO_OK && out) err = sotto_gcm_open(out, &kn, sotto_span(NULL, 0), sealed);
+    SOTTO_WIPE(kn);
+    return err;
 }
 
 enum sotto_err sotto_xchacha_seal(uint8_t *out, const struct sotto_secret *key, const uint8_t nonce[24],

@@ -13,6 +13,13 @@ SOTTO_MUST_USE enum sotto_err sotto_gcm_seal(uint8_t *out, const struct sotto_kn
 /* ERR_AEAD; out is then zeroed. sealed.size >= 16, else ERR_AEAD. */
 SOTTO_MUST_USE enum sotto_err sotto_gcm_open(uint8_t *out, const struct sotto_kn *kn, struct sotto_span aad, struct sotto_span sealed);
 
+/* A key of AES-256-GCM taken apart once for many tries: where thousands of keys are tried on one text, making the key schedule would cost
+ * more than the try. As secret as the key. Opaque. */
+struct sotto_gcm_key { _Alignas(16) uint8_t b[512]; };
+void sotto_gcm_key_make(struct sotto_gcm_key *out, const struct sotto_secret *key);
+/* As sotto_gcm_open without aad, except that out stays as it was on failure. out NULL: only whether it opens, the quickest way to say no. */
+SOTTO_MUST_USE enum sotto_err sotto_gcm_key_open(uint8_t *out, const struct sotto_gcm_key *key, const uint8_t nonce[12], struct sotto_span sealed);
+
 SOTTO_MUST_USE enum sotto_err sotto_xchacha_seal(uint8_t *out, const struct sotto_secret *key, const uint8_t nonce[24],
                                                  struct sotto_span aad, struct sotto_span plain);
 SOTTO_MUST_USE enum sotto_err sotto_xchacha_open(uint8_t *out, const struct sotto_secret *key, const uint8_t nonce[24],

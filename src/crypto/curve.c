@@ -289,6 +289,17 @@ enum sotto_err sotto_recover(struct sotto_point *out, const struct sotto_sig65 *
     return SOTTO_OK;
 }
 
+enum sotto_err sotto_recover_any(struct sotto_point *out, const uint8_t rs[64], uint8_t v, const uint8_t digest[32])
+{
+    secp256k1_ecdsa_recoverable_signature sig;
+    secp256k1_pubkey key;
+    SOTTO_ASSERT(ctx);
+    if (v > 3 || !secp256k1_ecdsa_recoverable_signature_parse_compact(ctx, &sig, rs, v)) return SOTTO_ERR_SIG_FORM;
+    if (!secp256k1_ecdsa_recover(ctx, &key, &sig, digest)) return SOTTO_ERR_SIG;
+    compress(out, &key);
+    return SOTTO_OK;
+}
+
 enum sotto_err sotto_verify(const uint8_t rs[64], const struct sotto_point *key, const uint8_t digest[32])
 {
     secp256k1_ecdsa_signature sig;

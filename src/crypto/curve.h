@@ -39,6 +39,8 @@ SOTTO_MUST_USE enum sotto_err sotto_ecdh_point(struct sotto_point *out, const st
 SOTTO_MUST_USE enum sotto_err sotto_sign(struct sotto_sig65 *out, const struct sotto_scalar *k, const uint8_t digest[32]);
 /* The signer's key. Returns ERR_SIG_FORM for high s, v other than 27 or 28, r or s outside [1, n-1]; ERR_SIG if no key fits. */
 SOTTO_MUST_USE enum sotto_err sotto_recover(struct sotto_point *out, const struct sotto_sig65 *sig, const uint8_t digest[32]);
+/* As the above, for texts whose makers are less strict (Whisper): v from 0 to 3, s of either half. */
+SOTTO_MUST_USE enum sotto_err sotto_recover_any(struct sotto_point *out, const uint8_t rs[64], uint8_t v, const uint8_t digest[32]);
 /* r || s, low s demanded, against a known key: ERR_SIG_FORM, ERR_SIG. */
 SOTTO_MUST_USE enum sotto_err sotto_verify(const uint8_t rs[64], const struct sotto_point *key, const uint8_t digest[32]);
 /* BIP-340 with auxiliary randomness; the key's even-y twin signs. */

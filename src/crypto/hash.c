@@ -137,6 +137,15 @@ void sotto_hkdf(uint8_t *out, size_t size, struct sotto_span salt, struct sotto_
     SOTTO_WIPE(prk);
 }
 
+void sotto_pbkdf2_sha256(uint8_t *out, size_t size, struct sotto_span password, struct sotto_span salt, uint32_t rounds)
+{
+    struct hmac_sha256_ctx ctx;
+    SOTTO_ASSERT(rounds >= 1 && size >= 1);
+    hmac_sha256_set_key(&ctx, password.size, password.data);
+    PBKDF2(&ctx, hmac_sha256_update, hmac_sha256_digest, SHA256_DIGEST_SIZE, rounds, salt.size, salt.data, size, out);
+    SOTTO_WIPE(ctx);
+}
+
 void sotto_pbkdf2_sha512(uint8_t *out, size_t size, struct sotto_span password, struct sotto_span salt, uint32_t rounds)
 {
     struct hmac_sha512_ctx ctx;

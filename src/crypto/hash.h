@@ -47,6 +47,8 @@ void sotto_hkdf_parts(uint8_t *out, size_t size, struct sotto_span salt, const s
 void sotto_hkdf(uint8_t *out, size_t size, struct sotto_span salt, struct sotto_span ikm, const char *info,
                 const struct sotto_span *more, size_t more_count);
 
+/* PBKDF2-HMAC-SHA256 (Whisper's key from a password); what stands below holds for it too. */
+void sotto_pbkdf2_sha256(uint8_t *out, size_t size, struct sotto_span password, struct sotto_span salt, uint32_t rounds);
 /* PBKDF2-HMAC-SHA512 (BIP-39, safety words). Slow by design: off the loop above 20,000 rounds. */
 void sotto_pbkdf2_sha512(uint8_t *out, size_t size, struct sotto_span password, struct sotto_span salt, uint32_t rounds);
 
