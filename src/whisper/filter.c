@@ -19,7 +19,8 @@ TAILQ_HEAD(match_list, match);
 
 /* A filter under one of its topics. */
 struct listing { TAILQ_ENTRY(listing) in_topic; struct filter *filter; struct topic *topic; };
-struct topic { RB_ENTRY(topic) by_name; uint32_t name; TAILQ_HEAD(, listing) listings; };
+TAILQ_HEAD(listing_list, listing);
+struct topic { RB_ENTRY(topic) by_name; uint32_t name; struct listing_list listings; };
 RB_HEAD(topic_tree, topic);
 
 struct filter {
