@@ -17,6 +17,7 @@ static struct world {
     uint8_t data[ENVELOPES][1024], hashes[ENVELOPES][32];
     struct sotto_envelope envelopes[ENVELOPES];
     double ratings[ENVELOPES];
+    struct opened { bool opens, is_signed; struct sotto_point signer; } opened[SYMS + PAIRS][ENVELOPES];
 } world;
 static const uint8_t topics[TOPICS][4] = { { 1, 2, 3, 4 }, { 0 }, { 1, 2, 3, 5 }, { 0xff, 0xff, 0xff, 6 } };
 
@@ -41,6 +42,18 @@ static void make_envelope(unsigned i, struct sotto_rng *rng)
     sotto_buf_free(&data);
 }
 
+/* What each key makes of each envelope, found out once, one by one and by the plainest functions. */
+static struct opened open_by(unsigned key, const struct sotto_envelope *e)
+{
+    struct sotto_buf plain = sotto_buf_make(4096);
+    struct sotto_shh_message m;
+    struct opened o = { false };
+    enum sotto_err err = key < SYMS ? sotto_shh_open(&plain, &world.syms[key], e->data) : sotto_shh_open_as(&plain, &world.pairs[key - SYMS], e->data);
+    if (err == SOTTO_OK && sotto_shh_message_read(&m, sotto_buf_span(&plain)) == SOTTO_OK) o = (struct opened){ true, m.is_signed, m.signer };
+    sotto_buf_free(&plain);
+    return o;
+}
+
 static void make_world(void)
 {
     struct sotto_chacha_rng rng;
@@ -55,6 +68,7 @@ static void make_world(void)
     for (unsigned i = 0; i < ENVELOPES; i++) {
         sotto_rng_fill(&rng.rng, world.hashes[i], 32);
         make_envelope(i, &rng.rng);
+        for (unsigned key = 0; key < SYMS + PAIRS; key++) world.opened[key][i] = open_by(key, &world.envelopes[i]);
     }
     world.made = true;
 }
@@ -74,18 +88,13 @@ struct listed {
 };
 struct model { struct sotto_shh_filters *f; struct listed list[FILTERS_MAX]; unsigned count, topics; bool small; uint64_t age, dropped; };
 
-static bool wants(const struct listed *l, const struct sotto_envelope *e, double rating, bool direct)
+static bool wants(const struct listed *l, unsigned which, double rating, bool direct)
 {
+    const struct opened *o = &world.opened[l->key][which];
     bool topic = l->any_topic;
-    for (unsigned i = 0; i < TOPICS; i++) topic |= l->topics[i] && memcmp(topics[i], e->topic, 4) == 0;
+    for (unsigned i = 0; i < TOPICS; i++) topic |= l->topics[i] && memcmp(topics[i], world.envelopes[which].topic, 4) == 0;
     if (!topic || (direct && !l->allow_p2p) || (l->min_pow > 0 && (direct || rating < l->min_pow))) return false;
-    struct sotto_buf plain = sotto_buf_make(4096);
-    struct sotto_shh_message m;
-    enum sotto_err err = l->key < SYMS ? sotto_shh_open(&plain, &world.syms[l->key], e->data) : sotto_shh_open_as(&plain, &world.pairs[l->key - SYMS], e->data);
-    if (err == SOTTO_OK) err = sotto_shh_message_read(&m, sotto_buf_span(&plain));
-    bool yes = err == SOTTO_OK && (!l->has_signer || (m.is_signed && memcmp(m.signer.b, world.points[l->signer].b, sizeof m.signer.b) == 0));
-    sotto_buf_free(&plain);
-    return yes;
+    return o->opens && (!l->has_signer || (o->is_signed && memcmp(o->signer.b, world.points[l->signer].b, sizeof o->signer.b) == 0));
 }
 
 static void forget(struct listed *l, unsigned i)
@@ -178,7 +187,7 @@ static const char *show(struct model *m, struct fuzz_in *in)
     for (unsigned i = 0; i < m->count; i++) {
         struct listed *l = &m->list[i];
         bool again = false;
-        if (!wants(l, e, seen.rating, seen.direct)) continue;
+        if (!wants(l, which, seen.rating, seen.direct)) continue;
         for (unsigned k = 0; k < l->count; k++) again |= l->waiting[k].envelope == which;
         filter_model_done.again += again;
         if (again) continue;
