@@ -4,7 +4,7 @@ struct sotto_shh_refusal sotto_shh_criteria_check(struct sotto_shh_criteria *out
                                                   const struct sotto_shh_criteria_asked *asked, enum sotto_shh_manner manner)
 {
     struct sotto_shh_criteria c = { .min_pow = asked->min_pow, .allow_p2p = asked->allow_p2p, .topics = asked->topics, .topic_count = asked->topic_count };
-    struct sotto_shh_refusal r = sotto_shh_refusal(SOTTO_SHH_REFUSED_NOTHING);
+    struct sotto_shh_refusal r;
     struct sotto_point by;
     bool subscribe = manner == SOTTO_SHH_SUBSCRIBE;
     if ((asked->sym_id.size > 0) == (asked->key_id.size > 0)) return sotto_shh_refusal(SOTTO_SHH_REFUSED_WHICH_KEY);

@@ -165,6 +165,25 @@ static void gcm(void)
     if (sotto_gcm_open(again, &kn, SOTTO_SPAN(aad), SOTTO_SPAN(sealed)) != SOTTO_ERR_AEAD) abort();
 }
 
+static void gcm_prepared(void)
+{
+    struct sotto_kn kn;
+    struct sotto_secret key;
+    struct sotto_gcm_key prepared;
+    uint8_t plain[876], sealed[876 + 16], again[876];
+    sotto_rng_fill(ct_rng(), kn.b, sizeof kn.b);
+    sotto_rng_fill(ct_open_rng(), kn.b + 32, 12);     /* Whisper's nonce stands behind the text */
+    sotto_rng_fill(ct_rng(), plain, sizeof plain);
+    memcpy(key.b, kn.b, sizeof key.b);
+    CT_OK(sotto_gcm_seal(sealed, &kn, sotto_span(NULL, 0), SOTTO_SPAN(plain)));
+    sotto_gcm_key_make(&prepared, &key);
+    CT_STILL_SECRET(prepared);
+    CT_OK(sotto_gcm_key_open(again, &prepared, kn.b + 32, SOTTO_SPAN(sealed)));
+    CT_STILL_SECRET(again);
+    sealed[890] ^= 1;
+    if (sotto_gcm_key_open(again, &prepared, kn.b + 32, SOTTO_SPAN(sealed)) != SOTTO_ERR_AEAD) abort();
+}
+
 static void xchacha(void)
 {
     struct sotto_secret key = secret_key();
@@ -302,7 +321,7 @@ static void keystore(void)
 }
 
 const struct ct_op ct_ops_sealing[] = {
-    { "hashes-and-derivation", hashes }, { "eip712-digest", eip712 }, { "aes-gcm", gcm }, { "xchacha20-poly1305", xchacha },
+    { "hashes-and-derivation", hashes }, { "eip712-digest", eip712 }, { "aes-gcm", gcm }, { "aes-gcm-prepared", gcm_prepared }, { "xchacha20-poly1305", xchacha },
     { "aes-ctr-and-block", streams }, { "ecies", ecies }, { "comparison", compare }, { "wipe", wipe }, { "random-stream", random_stream },
     { "vault", vault }, { "sealed-row", rows }, { "keystore", keystore }, { NULL, NULL },
 };
