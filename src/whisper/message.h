@@ -48,7 +48,7 @@ SOTTO_MUST_USE enum sotto_err sotto_shh_open_as(struct sotto_buf *out, const str
 /* sotto_shh_open with a key that was taken apart before: nothing is allocated for what does not open. */
 SOTTO_MUST_USE enum sotto_err sotto_shh_open_prepared(struct sotto_buf *out, const struct sotto_gcm_key *key, struct sotto_span data);
 
-/* The symmetric key of a password (which may be empty): PBKDF2-HMAC-SHA256, empty salt. About 30 ms: on a worker. */
+/* The symmetric key of a password (which may be empty): PBKDF2-HMAC-SHA256, empty salt. About 15 ms: on a worker. */
 void sotto_shh_password_key(struct sotto_secret *out, struct sotto_span password);
 
 /* A public key as the RPC writes it. from: ERR_KEY unless it is 65 bytes, 04 first, on the curve. */
