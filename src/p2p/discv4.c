@@ -250,6 +250,7 @@ static void run_requests(struct sotto_discv4 *d, struct sotto_now now, struct so
         if (!r->node.at.addr.family || r->at_us > now.mono_us) continue;
         memset(&p, 0, sizeof p);
         p.type = SOTTO_DISC_ENR_REQUEST;
+        if (r->sent) sotto_disc_bond_doubt(d, r->id, &r->node.at.addr);
         if (r->sent || !sotto_disc_send(d, &r->node.at.addr, &p, r->hash, now, out)) {
             r->node.at.addr.family = 0;
             continue;

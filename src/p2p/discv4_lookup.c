@@ -100,8 +100,12 @@ static void fail(struct sotto_disc_candidate *c)
 static void end_asking(struct sotto_discv4 *d, struct sotto_disc_candidate *c, struct sotto_disc_outq *out)
 {
     struct sotto_disc_entry *e = sotto_disc_entry(d, c->id);
-    if (c->answered) c->state = SOTTO_DISC_DONE;
-    else fail(c);
+    if (c->answered) {
+        c->state = SOTTO_DISC_DONE;
+    } else {
+        fail(c);
+        sotto_disc_bond_doubt(d, c->id, &c->node.at.addr);
+    }
     if (!e) return;
     e->find_fails = c->answered ? 0 : e->find_fails + 1;
     const struct sotto_disc_bucket *b = &d->buckets[sotto_disc_bucket_of(d->id, c->id)];

@@ -150,6 +150,9 @@ unsigned sotto_disc_table_nearest(const struct sotto_discv4 *d, struct sotto_dis
 struct sotto_disc_bond *sotto_disc_bond(struct sotto_discv4 *d, const uint8_t id[32], const struct sotto_addr *addr);
 bool sotto_disc_bond_good(const struct sotto_disc_bond *b, struct sotto_now now);              /* NULL: no */
 bool sotto_disc_bond_mutual(const struct sotto_disc_bond *b, struct sotto_now now);            /* it has our proof as well */
+/* A request was not answered. Perhaps our Pong was lost, and the node lacks our proof: the next request to it begins with a Ping, which
+ * makes it ask for the proof again. Without that, one lost datagram silences two nodes for a day. */
+void sotto_disc_bond_doubt(struct sotto_discv4 *d, const uint8_t id[32], const struct sotto_addr *addr);
 struct sotto_disc_bond *sotto_disc_bond_make(struct sotto_discv4 *d, const uint8_t id[32], const struct sotto_addr *addr);     /* finds or makes */
 
 /* discv4_lookup.c */

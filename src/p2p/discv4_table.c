@@ -182,6 +182,12 @@ bool sotto_disc_bond_mutual(const struct sotto_disc_bond *b, struct sotto_now no
     return sotto_disc_bond_good(b, now) && b->pinged && now.mono_us - b->ping_us < SOTTO_DISC_BOND_US;
 }
 
+void sotto_disc_bond_doubt(struct sotto_discv4 *d, const uint8_t id[32], const struct sotto_addr *addr)
+{
+    struct sotto_disc_bond *b = sotto_disc_bond(d, id, addr);
+    if (b) b->pinged = false;
+}
+
 /* A free place; else, if its address has its share, that address's oldest; else the oldest of all. Loopback is many machines in one. */
 struct sotto_disc_bond *sotto_disc_bond_make(struct sotto_discv4 *d, const uint8_t id[32], const struct sotto_addr *addr)
 {

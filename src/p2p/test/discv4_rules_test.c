@@ -422,6 +422,25 @@ static void test_lookups(void **state)
     assert_true(rig_event(rig, SOTTO_DISC_FOUND)->token == 10 && rig_event(rig, SOTTO_DISC_FOUND)->count == 0);
 }
 
+/* The other side never got our Pong and ignores our Findnode: then we ping it again, which makes it ask for the proof. */
+static void test_lost_proof(void **state)
+{
+    (void)state;
+    struct stranger s = stranger_make(1, public_addr(1));
+    stranger_bond(rig, &s);
+    rig->d->refresh_us = rig->d->revalidate_us = UINT64_MAX;
+    assert_int_equal(sotto_discv4_lookup(rig->d, s.key64, 1, rig->now), SOTTO_OK);
+    rig_pass(rig, 301 * MS);
+    assert_true(rig_said(rig, &s.addr, SOTTO_DISC_FINDNODE) == 1 && rig_said(rig, &s.addr, SOTTO_DISC_PING) == 0);
+    rig_pass(rig, 500 * MS);
+    assert_true(rig_said(rig, &s.addr, SOTTO_DISC_FINDNODE) == 1 && rig_said(rig, &s.addr, SOTTO_DISC_PING) == 1);
+    stranger_pong(rig, &s, rig_last(rig, &s.addr, SOTTO_DISC_PING)->p.hash, &s.addr, 0);
+    stranger_ping(rig, &s, NULL);
+    assert_int_equal(rig_said(rig, &s.addr, SOTTO_DISC_PONG), 1);
+    rig_pass(rig, 501 * MS);
+    assert_int_equal(rig_said(rig, &s.addr, SOTTO_DISC_FINDNODE), 2);
+}
+
 static void test_record_of_a_known_place(void **state)
 {
     (void)state;
@@ -444,7 +463,8 @@ int main(void)
         cmocka_unit_test(test_classes), T(test_sources_public, public), T(test_sources_lan, lan), T(test_sources_local, local),
         T(test_rate_of_a_source, public), T(test_rate_of_all, public), T(test_proof, public), T(test_proofs_are_bounded, public),
         T(test_table, public), T(test_subnets, public), T(test_gone, public), T(test_findnode_answer, public), T(test_relayed, public),
-        T(test_relayed_lan, lan), T(test_external, public), T(test_records, public), T(test_lookups, public), T(test_record_of_a_known_place, public),
+        T(test_relayed_lan, lan), T(test_external, public), T(test_records, public), T(test_lookups, public), T(test_lost_proof, public),
+        T(test_record_of_a_known_place, public),
     };
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
