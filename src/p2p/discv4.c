@@ -339,9 +339,8 @@ enum sotto_err sotto_discv4_add(struct sotto_discv4 *d, const struct sotto_disc_
     return SOTTO_OK;
 }
 
-enum sotto_err sotto_discv4_lookup(struct sotto_discv4 *d, const uint8_t target[64], uint64_t token, struct sotto_now now)
+enum sotto_err sotto_discv4_lookup(struct sotto_discv4 *d, const uint8_t target[64], uint64_t token)
 {
-    (void)now;
     for (unsigned i = 1; i < SOTTO_DISC_LOOKUPS_MAX; i++) {
         if (d->lookups[i].used) continue;
         sotto_disc_lookup_begin(d, &d->lookups[i], target, token, false);

@@ -70,7 +70,7 @@ uint64_t sotto_discv4_deadline(const struct sotto_discv4 *d);         /* mono_us
  * ERR_KEY; ERR_STATE: this node itself; ERR_FULL: no place in the table for it; ERR_EXISTS. */
 SOTTO_MUST_USE enum sotto_err sotto_discv4_add(struct sotto_discv4 *d, const struct sotto_disc_node *node, struct sotto_now now);
 /* Looks for the nodes nearest to keccak256(target); FOUND with this token ends it. ERR_FULL. Starts with the next tick, at once. */
-SOTTO_MUST_USE enum sotto_err sotto_discv4_lookup(struct sotto_discv4 *d, const uint8_t target[64], uint64_t token, struct sotto_now now);
+SOTTO_MUST_USE enum sotto_err sotto_discv4_lookup(struct sotto_discv4 *d, const uint8_t target[64], uint64_t token);
 /* Our address by other means (port mapping, an operator), our TCP port, our roles. Makes a new record if one of them changed; says so by
  * EXTERNAL. addr of family 0: unknown again, ask the others. */
 void sotto_discv4_announce(struct sotto_discv4 *d, const struct sotto_addr *addr, uint16_t tcp, uint16_t roles, struct sotto_disc_outq *out);

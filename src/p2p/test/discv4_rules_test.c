@@ -294,7 +294,7 @@ static void test_relayed(void **state)
     (void)state;
     struct stranger teller = stranger_make(1, public_addr(1));
     stranger_bond(rig, &teller);
-    assert_int_equal(sotto_discv4_lookup(rig->d, teller.key64, 1, rig->now), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(rig->d, teller.key64, 1), SOTTO_OK);
     neighbors(&teller, rig_addr(10, 0, 0, 1, 2000), false);
     neighbors(&teller, rig_addr(192, 168, 0, 1, 2000), false);
     neighbors(&teller, rig_addr(127, 0, 0, 1, 2000), false);
@@ -309,7 +309,7 @@ static void test_relayed_lan(void **state)
     (void)state;
     struct stranger teller = stranger_make(1, rig_addr(192, 168, 1, 1, 2000)), far = stranger_make(3, public_addr(3));
     stranger_bond(rig, &teller);
-    assert_int_equal(sotto_discv4_lookup(rig->d, teller.key64, 1, rig->now), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(rig->d, teller.key64, 1), SOTTO_OK);
     neighbors(&teller, rig_addr(10, 0, 0, 1, 2000), true);
     neighbors(&teller, rig_addr(30, 1, 1, 1, 2000), true);
     neighbors(&teller, rig_addr(127, 0, 0, 1, 2000), false);
@@ -400,8 +400,8 @@ static void test_lookups(void **state)
 {
     (void)state;
     uint8_t target[64] = { 1 };
-    for (unsigned i = 1; i < SOTTO_DISC_LOOKUPS_MAX; i++) assert_int_equal(sotto_discv4_lookup(rig->d, target, i, rig->now), SOTTO_OK);
-    assert_int_equal(sotto_discv4_lookup(rig->d, target, 9, rig->now), SOTTO_ERR_FULL);
+    for (unsigned i = 1; i < SOTTO_DISC_LOOKUPS_MAX; i++) assert_int_equal(sotto_discv4_lookup(rig->d, target, i), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(rig->d, target, 9), SOTTO_ERR_FULL);
     rig_pass(rig, 0);
     assert_int_equal(rig_events(rig, SOTTO_DISC_FOUND), SOTTO_DISC_LOOKUPS_MAX - 1);         /* nobody to ask: nothing found */
     assert_int_equal(rig_event(rig, SOTTO_DISC_FOUND)->count, 0);
@@ -414,7 +414,7 @@ static void test_lookups(void **state)
     }
     rig->d->refresh_us = rig->d->revalidate_us = UINT64_MAX;
     rig_forget(rig);
-    assert_int_equal(sotto_discv4_lookup(rig->d, target, 10, rig->now), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(rig->d, target, 10), SOTTO_OK);
     rig_pass(rig, 499 * MS);
     assert_int_equal(rig->said_count, SOTTO_DISC_ALPHA);
     rig_pass(rig, 7 * SECOND);
@@ -429,7 +429,7 @@ static void test_lost_proof(void **state)
     struct stranger s = stranger_make(1, public_addr(1));
     stranger_bond(rig, &s);
     rig->d->refresh_us = rig->d->revalidate_us = UINT64_MAX;
-    assert_int_equal(sotto_discv4_lookup(rig->d, s.key64, 1, rig->now), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(rig->d, s.key64, 1), SOTTO_OK);
     rig_pass(rig, 301 * MS);
     assert_true(rig_said(rig, &s.addr, SOTTO_DISC_FINDNODE) == 1 && rig_said(rig, &s.addr, SOTTO_DISC_PING) == 0);
     rig_pass(rig, 500 * MS);

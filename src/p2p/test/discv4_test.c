@@ -265,7 +265,7 @@ static void test_quiet_after_bond(void **state)
     memcpy(p.reply_to, rig->said[1].p.hash, 32);
     stranger_send(rig, &tester, &p, NULL);
     rig_forget(rig);
-    assert_int_equal(sotto_discv4_lookup(rig->d, tester.key64, 1, rig->now), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(rig->d, tester.key64, 1), SOTTO_OK);
     rig_pass(rig, QUIET - 1);
     assert_int_equal(rig->said_count, 0);
     rig_pass(rig, 10 * MS);

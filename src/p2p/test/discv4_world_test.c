@@ -155,7 +155,7 @@ static void pass(uint64_t us)
 static bool finds(unsigned who, unsigned whom)
 {
     nodes[who].found_end = false;
-    assert_int_equal(sotto_discv4_lookup(nodes[who].d, nodes[whom].self.key, whom, now), SOTTO_OK);
+    assert_int_equal(sotto_discv4_lookup(nodes[who].d, nodes[whom].self.key, whom), SOTTO_OK);
     nodes[who].deadline_us = sotto_discv4_deadline(nodes[who].d);
     for (unsigned i = 0; i < 120 && !nodes[who].found_end; i++) pass(SECOND / 2);
     test_rule(nodes[who].found_end, "a lookup ends within a minute", step);

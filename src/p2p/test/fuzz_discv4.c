@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 SOTTO_ASSERT(d->seq == seq + out.count);
                 out.count = 0;
             } else {
-                (void)fuzz_err(sotto_discv4_lookup(d, strangers[op % STRANGERS].key64, 1u + op, now));
+                (void)fuzz_err(sotto_discv4_lookup(d, strangers[op % STRANGERS].key64, 1u + op));
             }
             break;
         case 11: {
