@@ -166,6 +166,9 @@ def fuzz(args):
     folder = os.path.abspath(args.build) if args.build and args.as_is else build(args.engine, args.build)
     known = targets_of(folder)
     names = args.target or sorted(known)
+    if args.part:
+        part, parts = (int(x) for x in args.part.split("/"))
+        names = names[part - 1::parts]
     for name in names:
         if name not in known:
             sys.exit(f"There is no fuzz target {name}. There are: {' '.join(sorted(known))}")
@@ -190,7 +193,7 @@ def fuzz(args):
     last = f"{len(names)} targets, {count} runs, {found} findings"
     if len(names) > 1:
         print(last)
-        with open(os.path.join(LOGS, "fuzz.txt"), "w", encoding="utf-8") as f:
+        with open(os.path.join(LOGS, "fuzz.txt" if not args.part else f"fuzz-part{args.part.split('/')[0]}.txt"), "w", encoding="utf-8") as f:
             f.write("\n".join([HEAD, *(row(name, results[name]) for name in names), last]) + "\n")
     return 1 if found else 0
 
@@ -304,6 +307,7 @@ def main():
     p.add_argument("--target", action="append", help="may be repeated; none: all")
     p.add_argument("--seconds", type=int, default=60)
     p.add_argument("--runs", type=int, help="instead of a time")
+    p.add_argument("--part", metavar="K/N", help="only every N-th target, from the K-th")
     p.add_argument("--engine", choices=["libfuzzer", "afl"], default="libfuzzer")
     p.add_argument("--jobs", type=int, default=1, help="targets at the same time")
     p.add_argument("--build", help="another build folder than build/fuzz or build/afl")
