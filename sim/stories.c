@@ -112,6 +112,23 @@ static bool restore(struct sim_run *run, struct sim_person *p, struct memory *ol
     return ok;
 }
 
+/* By itself, from here on: what both write now must arrive. */
+static void heal(struct sim_run *run, struct sim_person *p, struct sim_person *q)
+{
+    for (unsigned i = 0; i < HEAL_WRITE; i++) {
+        sim_person_write(p, q, 10)->after_loss = true;
+        sim_person_write(q, p, 10)->after_loss = true;
+    }
+    sim_settle(run);
+}
+
+static void memory_free(struct memory *old)
+{
+    free(old->texts);
+    sim_disk_free(old->copy);
+    sotto_buf_free(&old->backup);
+}
+
 void sim_story_loss(struct sim_run *run)
 {
     struct sim_people *people = run->people;
@@ -129,15 +146,8 @@ void sim_story_loss(struct sim_run *run)
     sim_faults_begin(run);
     sim_world_run(w, w->now_us + run->trouble_us / 3);
     sim_faults_end(run);
-    /* by itself, from here on: what both write now must arrive */
-    for (unsigned i = 0; i < HEAL_WRITE; i++) {
-        sim_person_write(p, q, 10)->after_loss = true;
-        sim_person_write(q, p, 10)->after_loss = true;
-    }
-    sim_settle(run);
-    free(old.texts);
-    sim_disk_free(old.copy);
-    sotto_buf_free(&old.backup);
+    heal(run, p, q);
+    memory_free(&old);
 }
 
 /* ---- bits that turn over by themselves ----
@@ -228,13 +238,8 @@ void sim_story_rot(struct sim_run *run)
         sim_event_at(w, &p->poll, w->now_us + p->poll_mean_us);
     }
     if (!ok && !w->broken) sim_break(w, "restore", "p%u could not be brought back (code %d)", p->index, p->code);
-    for (unsigned i = 0; i < HEAL_WRITE; i++) {
-        sim_person_write(p, q, 10)->after_loss = true;
-        sim_person_write(q, p, 10)->after_loss = true;
-    }
-    sim_settle(run);
-    free(old.texts);
-    sim_disk_free(old.copy);
+    heal(run, p, q);
+    memory_free(&old);
 }
 
 /* ---- a crash at the k-th operation of a disk ----

@@ -69,7 +69,7 @@ def main():
     built = subprocess.run(["sh", "tools/build.sh", "release"], cwd=ROOT, check=False)      # the commands as they are now, and what is generated
     if built.returncode != 0:
         return 1
-    base, todo, total = ground(), {}, 0
+    base, pending, total = ground(), {}, 0
     for name, lines in sorted(commands().items()):
         if args.begins and not name.startswith(tuple(args.begins)):
             continue
@@ -77,13 +77,13 @@ def main():
         want = hashlib.sha256(base + "\0".join(sorted(lines)).encode() + b"\0" + content(os.path.join(ROOT, name))).hexdigest()
         stamp = os.path.join(STAMPS, name + ".clean")
         if args.all or not os.path.exists(stamp) or content(stamp).decode() != want:
-            todo[name] = (stamp, want)
+            pending[name] = (stamp, want)
     faulty = 0
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2)
     try:
-        running = {pool.submit(look, name): name for name in todo}
+        running = {pool.submit(look, name): name for name in pending}
         for done in concurrent.futures.as_completed(running):
-            said, (stamp, want) = done.result(), todo[running[done]]
+            said, (stamp, want) = done.result(), pending[running[done]]
             if said:
                 print(said, end="", flush=True)
                 faulty += 1
@@ -93,7 +93,7 @@ def main():
                 f.write(want)
     finally:
         pool.shutdown(cancel_futures=True)
-    print(f"clang-tidy: {total} files, {len(todo)} looked at, {faulty} with findings")
+    print(f"clang-tidy: {total} files, {len(pending)} looked at, {faulty} with findings")
     return 1 if faulty or not total else 0
 
 

@@ -1,5 +1,5 @@
 /* Subscriptions: a thousand of them against the slow matcher in small; criteria as geth answers them; what a foreign envelope costs. */
-#include "support/test.h"
+#include "whisper/test/said.h"
 
 #include "crypto/rng.h"
 #include "whisper/filter.h"
@@ -27,15 +27,6 @@ static void as_the_slow_matcher(void **state)
 }
 
 static struct sotto_span text_of(const struct sotto_shh_id *id) { return sotto_span_str(id->text); }
-
-static void assert_said(struct sotto_shh_refusal r, const char *text)
-{
-    struct sotto_buf b = sotto_buf_make(4096);
-    assert_int_equal(sotto_shh_refusal_text(&b, &r), SOTTO_OK);
-    assert_int_equal(sotto_buf_add_u8(&b, 0), SOTTO_OK);
-    assert_string_equal((char *)b.data, text);
-    sotto_buf_free(&b);
-}
 
 /* Row by row: the first thing that is wrong is what is said, in the manner of either method. */
 static void criteria_row_by_row(void **state)

@@ -1,5 +1,5 @@
 /* The key store: what every method of whisper-v6.md 12.2 about keys says, word by word; bounds; against a plain list. */
-#include "support/test.h"
+#include "whisper/test/said.h"
 
 #include "crypto/rng.h"
 #include "whisper/keys.h"
@@ -8,14 +8,6 @@ static struct sotto_chacha_rng random_stream;
 static struct sotto_rng *rng(void) { return &random_stream.rng; }
 static size_t draw(size_t bound) { return (size_t)sotto_rng_below(rng(), bound); }
 
-static void assert_said(struct sotto_shh_refusal r, const char *text)
-{
-    struct sotto_buf b = sotto_buf_make(4096);
-    assert_int_equal(sotto_shh_refusal_text(&b, &r), SOTTO_OK);
-    assert_int_equal(sotto_buf_add_u8(&b, 0), SOTTO_OK);
-    assert_string_equal((char *)b.data, text);
-    sotto_buf_free(&b);
-}
 #define assert_done(r) assert_said((r), "")
 
 static struct sotto_span text_of(const struct sotto_shh_id *id) { return sotto_span_str(id->text); }

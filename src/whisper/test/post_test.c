@@ -1,5 +1,5 @@
 /* shh_post: each check in its place and in geth's words, the work that is asked for, and what is checked after it. */
-#include "support/test.h"
+#include "whisper/test/said.h"
 
 #include "base/text.h"
 #include "crypto/rng.h"
@@ -13,15 +13,6 @@ static struct sotto_rng *rng(void) { return &random_stream.rng; }
 
 enum { NOW = 1600000000 };
 static struct sotto_span text_of(const struct sotto_shh_id *id) { return sotto_span_str(id->text); }
-
-static void assert_said(struct sotto_shh_refusal r, const char *text)
-{
-    struct sotto_buf b = sotto_buf_make(4096);
-    assert_int_equal(sotto_shh_refusal_text(&b, &r), SOTTO_OK);
-    assert_int_equal(sotto_buf_add_u8(&b, 0), SOTTO_OK);
-    assert_string_equal((char *)b.data, text);
-    sotto_buf_free(&b);
-}
 
 /* Keys for all tests: a good and a zero symmetric key, a pair and its public key. */
 static struct sotto_shh_keys *store;
