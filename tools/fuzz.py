@@ -167,8 +167,9 @@ def fuzz(args):
     known = targets_of(folder)
     names = args.target or sorted(known)
     if args.part:
-        part, parts = (int(x) for x in args.part.split("/"))
-        names = names[part - 1::parts]
+        some, parts = args.part.split("/")
+        first, last = (int(x) for x in (some.split("-") * 2)[:2])
+        names = [name for i, name in enumerate(names) if first <= i % int(parts) + 1 <= last]
     for name in names:
         if name not in known:
             sys.exit(f"There is no fuzz target {name}. There are: {' '.join(sorted(known))}")
@@ -307,7 +308,7 @@ def main():
     p.add_argument("--target", action="append", help="may be repeated; none: all")
     p.add_argument("--seconds", type=int, default=60)
     p.add_argument("--runs", type=int, help="instead of a time")
-    p.add_argument("--part", metavar="K/N", help="only every N-th target, from the K-th")
+    p.add_argument("--part", metavar="K/N", help="of N parts of the targets only the K-th; 1-2/3: two of three")
     p.add_argument("--engine", choices=["libfuzzer", "afl"], default="libfuzzer")
     p.add_argument("--jobs", type=int, default=1, help="targets at the same time")
     p.add_argument("--build", help="another build folder than build/fuzz or build/afl")
