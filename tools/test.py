@@ -9,6 +9,7 @@
     plants                                      each planted bug against its detector (tests/plants)
 
 --long adds what make check runs: every test on tsan too, every system test on asan, secrets by other compilers.   --only REGEX picks tests by name.
+--again runs what fails a second time (CI: one story in hundreds meets a machine that stands still); what passes then is named, with the log of its failure.
 STRICT=1: a test that was skipped because a helper is absent counts as failed.   Exit status: CTest's.
 """
 import argparse
@@ -98,11 +99,11 @@ def write_suite(tests):
             f.write(")\n")
 
 
-def run_suite(jobs):
+def run_suite(jobs, again):
     """CTest's lines are kept; each finished test leaves one dot's worth of progress on a terminal. Returns status, summary, log."""
     report = os.path.join(OUT, "report.xml")
     command = ["ctest", "--test-dir", OUT, "-j", str(jobs), "--no-tests=error", "--output-junit", report,
-               "--test-output-size-passed", "20000", "--test-output-size-failed", "1000000"]
+               "--test-output-size-passed", "20000", "--test-output-size-failed", "1000000"] + (["--repeat", "until-pass:2"] if again else [])
     summary, lines = [], []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout:
@@ -158,11 +159,25 @@ def tell(tests, report):
     return skips, failures
 
 
+def tell_again(report):
+    """What failed once and then passed: named, and its first output kept. Known only to CTest's own log."""
+    passed = {case.get("name") for case in report.iter("testcase") if case.get("status") == "run"}
+    with open(os.path.join(OUT, "Testing", "Temporary", "LastTest.log"), encoding="utf-8", errors="replace") as f:
+        runs = re.findall(r"^\d+/\d+ Testing: (\S+)\n(.*?)^Test (Passed|Failed)", f.read(), re.M | re.S)
+    for name, output, verdict in runs:
+        if verdict != "Passed" and name in passed:
+            log = os.path.join(LOGS, name.replace("/", "_") + ".first.log")
+            with open(log, "w", encoding="utf-8") as f:
+                f.write(output)
+            print(f"again        {name} failed once and passed when repeated: {os.path.relpath(log, ROOT)}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--no-build", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2))
     args = parser.parse_args()
     for preset, targets in (("release", []), ("asan", []), ("tsan", []), ("plants", ["plant_detectors"])):
@@ -172,10 +187,11 @@ def main():
     tests = [t for t in chosen(args.long) if re.search(args.only, f"{t[1]}.{t[2]}")]
     write_suite(tests)
     # The long ones wait for minutes at a time: one more beside them keeps the processors busy.
-    status, summary, report = run_suite(args.jobs + 1 if args.long else args.jobs)
+    status, summary, report = run_suite(args.jobs + 1 if args.long else args.jobs, args.again)
     skips = []
     if report is not None:
         skips, _ = tell(tests, report)
+        tell_again(report)
     if skips and os.environ.get("STRICT") == "1":
         print(f"\nSTRICT=1: {len(skips)} skipped tests count as failed")
         status = status or 8
