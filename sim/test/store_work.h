@@ -19,7 +19,7 @@ static inline void digest(uint64_t h[2], const void *data, size_t size)
     const uint8_t *p = data;
     for (size_t left = size + 1; left > 0; left = left > 8 ? left - 8 : 0, p += 8) {
         uint64_t w = 0;
-        memcpy(&w, p, left > 8 ? 8 : left - 1);
+        if (left > 1) memcpy(&w, p, left > 8 ? 8 : left - 1);           /* data may be NULL for nothing */
         h[0] = (h[0] ^ w ^ (left <= 8 ? size << 56 | 1ull << 55 : 0)) * 0x9e3779b97f4a7c15u;
         h[0] ^= h[0] >> 29;
         h[1] = (h[1] << 27 | h[1] >> 37) + h[0];
