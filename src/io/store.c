@@ -158,36 +158,38 @@ static enum sotto_err check_pages(struct sotto_store *s, char text[200], const c
     return err;
 }
 
-/* What a file says of itself, read without SQLite, so that a newer or foreign one is left exactly as it is. With a WAL beside it the first
- * page may be one that the power cut while it was copied there: then SQLite takes it from the WAL, and what it says is asked afterwards. */
-static enum sotto_err look(const char *path, bool wal, bool *empty, uint32_t *format)
+/* What a file says of itself, read without SQLite, so that a newer or foreign one is left exactly as it is. With a WAL or a journal beside it
+ * the first page may be one that the power cut while it was written: then SQLite takes it from the WAL, or makes the file empty again as the
+ * journal of the first page of all has it, and what it says is asked afterwards. */
+static enum sotto_err look(const char *path, bool unclean, bool *empty, uint32_t *format)
 {
     uint8_t head[100];
     size_t n = 0;
     if (sotto_file_head(head, &n, path, sizeof head) != SOTTO_OK) return SOTTO_ERR_IO;
     *empty = n == 0;
     if (n == 0) return SOTTO_OK;
-    if (n < sizeof head || memcmp(head, "SQLite format 3", 16) != 0) return wal && sotto_all_zero(head, n) ? SOTTO_OK : SOTTO_ERR_DAMAGED;
+    if (n < sizeof head || memcmp(head, "SQLite format 3", 16) != 0) return unclean && sotto_all_zero(head, n) ? SOTTO_OK : SOTTO_ERR_DAMAGED;
     if (head[18] < 1 || head[18] > 2 || head[19] < 1 || head[19] > 2) return SOTTO_ERR_DAMAGED;   /* SQLite would open it, but write nothing */
     uint32_t app = sotto_be32(head + 68);
     *format = sotto_be32(head + 60);
-    bool unborn = app == 0 && (*format == 0 || wal);                      /* its first transaction is still in the WAL */
+    bool unborn = app == 0 && (*format == 0 || unclean);                      /* its first transaction is still in the WAL */
     if (app != SOTTO_STORE_APP_ID && !unborn) return SOTTO_ERR_DAMAGED;
     return *format > SOTTO_STORE_FORMAT ? SOTTO_ERR_NEWER : SOTTO_OK;
 }
 
 static enum sotto_err prepare_file(const char *path, struct sotto_store_open_info *info, bool *empty)
 {
-    char wal[SOTTO_PATH_MAX];
-    int n = snprintf(wal, sizeof wal, "%s-wal", path);
-    if (n < 0 || (size_t)n >= sizeof wal) return SOTTO_ERR_RANGE;
+    char wal[SOTTO_PATH_MAX], journal[SOTTO_PATH_MAX];                 /* the journal: before there is a WAL, while the first page is written */
+    int n = snprintf(wal, sizeof wal, "%s-wal", path), m = snprintf(journal, sizeof journal, "%s-journal", path);
+    if (n < 0 || (size_t)n >= sizeof wal || m < 0 || (size_t)m >= sizeof journal) return SOTTO_ERR_RANGE;
     enum sotto_err err = sotto_file_private(path);
     if (err == SOTTO_ERR_MISSING) {
         SOTTO_TRY(sotto_file_remove(wal));                             /* of a database that is gone */
+        SOTTO_TRY(sotto_file_remove(journal));
         SOTTO_TRY(sotto_file_make(path));                              /* SQLite gives WAL and journal the same mode */
     } else {
         SOTTO_TRY(err);
-        info->unclean = sotto_file_exists(wal);                        /* a clean close removes it */
+        info->unclean = sotto_file_exists(wal) || sotto_file_exists(journal);          /* a clean close removes them */
     }
     return look(path, info->unclean, empty, &info->format);
 }
