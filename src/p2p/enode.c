@@ -109,9 +109,11 @@ enum sotto_err sotto_enode_parse(struct sotto_enode *out, struct sotto_span text
     text = sotto_span_cut(text, 128, text.size - 128);
     if (!take_text(&text, "@") || !take_host(&text, &e.addr)) return SOTTO_ERR_ENODE;
     if (!take_text(&text, ":") || !take_decimal(&text, &port, 5, UINT16_MAX)) return SOTTO_ERR_ENODE;
+    discovery = port;
     if (take_text(&text, "?discport=") && !take_decimal(&text, &discovery, 5, UINT16_MAX)) return SOTTO_ERR_ENODE;
     if (text.size || sotto_point_from64(&point, e.key) != SOTTO_OK) return SOTTO_ERR_ENODE;
     e.addr.port = (uint16_t)port;
+    e.udp = (uint16_t)discovery;
     *out = e;
     return SOTTO_OK;
 }

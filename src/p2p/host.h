@@ -20,8 +20,9 @@ enum sotto_reason {
     SOTTO_REASON_NONE = 0xff                                      /* close without a Disconnect */
 };
 
-/* enode://<128 hex>@host:port[?discport=n] with a literal address; ERR_ENODE. */
-struct sotto_enode { uint8_t key[64]; struct sotto_addr addr; };
+/* enode://<128 hex>@host:port[?discport=n] with a literal address; ERR_ENODE. udp: discport, where that is absent the TCP port; the written
+ * form has none. */
+struct sotto_enode { uint8_t key[64]; struct sotto_addr addr; uint16_t udp; };
 SOTTO_MUST_USE enum sotto_err sotto_enode_parse(struct sotto_enode *out, struct sotto_span text);
 void sotto_enode_text(char out[256], const struct sotto_enode *e);
 
@@ -72,6 +73,10 @@ uint32_t sotto_host_next_conn(struct sotto_host *h);
  * neighbour is back within seconds); never banned for what they do, only backed off. ERR_EXISTS, ERR_FULL, ERR_STATE (it is
  * this node itself). Adding lifts a ban. */
 SOTTO_MUST_USE enum sotto_err sotto_host_add(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
+/* Dials a node that was found (discovery, address book), once, as one of the outbound_max peers that we choose. ERR_STATE: this node
+ * itself, a banned one, or the host is quitting; ERR_EXISTS: a static peer, or there is a connection; ERR_FULL: no place is free for one
+ * of its network group (IPv4 /16, IPv6 /32: one each). */
+SOTTO_MUST_USE enum sotto_err sotto_host_dial(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
 /* Forgets a static peer and disconnects it (0x00); a connected peer that is not static is disconnected. ERR_MISSING: neither. */
 SOTTO_MUST_USE enum sotto_err sotto_host_remove(struct sotto_host *h, const uint8_t key[64], struct sotto_now now, struct sotto_outq *out);
 /* By the operator, so it holds for static peers too: disconnects (0x00), then neither accepts nor dials for us microseconds from

@@ -41,6 +41,19 @@ bool sotto_host_may_accept(struct sotto_host *h, const struct sotto_addr *addr, 
     return !sotto_rep_address_banned(h->rep, addr, now) && sotto_rep_address_accept(h->rep, addr, now);
 }
 
+/* Connections that we chose: a place among outbound_max is free, and none of them is in addr's group. */
+bool sotto_host_may_dial(const struct sotto_host *h, const struct sotto_addr *addr)
+{
+    unsigned taken = 0;
+    for (unsigned i = 0; i < h->conn_count; i++) {
+        const struct sotto_conn *c = h->conns[i];
+        if (c->inbound || c->is_static || c->state == SOTTO_CONN_CLOSING) continue;
+        if (!sotto_host_exempt(h, addr) && same_group(&c->addr, addr)) return false;
+        taken++;
+    }
+    return taken < h->config.outbound_max;
+}
+
 static bool too_many_alike(const struct sotto_host *h, const struct sotto_addr *addr)
 {
     unsigned group = 0, subnet = 0, address = 0;

@@ -150,6 +150,7 @@ struct sotto_conn *sotto_host_by_key(const struct sotto_host *h, const uint8_t k
 struct sotto_static *sotto_host_static(const struct sotto_host *h, const uint8_t key[64]);
 bool sotto_host_exempt(const struct sotto_host *h, const struct sotto_addr *addr);                /* from address rules */
 bool sotto_host_may_accept(struct sotto_host *h, const struct sotto_addr *addr, struct sotto_now now);
+bool sotto_host_may_dial(const struct sotto_host *h, const struct sotto_addr *addr);
 /* An inbound connection has proven its key: SOTTO_ENDS = it may stay (others may have been closed for it), else how it ends. */
 enum sotto_end sotto_host_admit(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out);
 

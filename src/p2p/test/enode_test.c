@@ -37,6 +37,19 @@ static void test_accepted(void **state)
     }
 }
 
+static void test_udp_port(void **state)
+{
+    (void)state;
+    struct sotto_enode e;
+    assert_int_equal(parse(&e, "enode://" KEY "@127.0.0.1:30303"), SOTTO_OK);
+    assert_int_equal(e.udp, 30303);
+    assert_int_equal(parse(&e, "enode://" KEY "@127.0.0.1:30303?discport=30301"), SOTTO_OK);
+    assert_int_equal(e.udp, 30301);
+    assert_int_equal(e.addr.port, 30303);
+    assert_int_equal(parse(&e, "enode://" KEY "@127.0.0.1:30303?discport=0"), SOTTO_OK);
+    assert_int_equal(e.udp, 0);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -75,6 +88,6 @@ static int setup(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_accepted), cmocka_unit_test(test_udp_port), cmocka_unit_test(test_refused) };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
