@@ -87,7 +87,8 @@ void sim_net_listen_in(struct sim_net *net, sim_wire_fn *fn, void *ctx)
     net->listen_ctx = ctx;
 }
 
-static uint64_t dice(struct sim_net *net, uint64_t bound) { return sotto_rng_below(&net->dice.rng, bound); }
+uint64_t sim_net_dice(struct sim_net *net, uint64_t bound) { return sotto_rng_below(&net->dice.rng, bound); }
+static uint64_t dice(struct sim_net *net, uint64_t bound) { return sim_net_dice(net, bound); }
 
 static uint64_t delay_of(struct sim_net *net, unsigned a, unsigned b)
 {
@@ -96,6 +97,8 @@ static uint64_t delay_of(struct sim_net *net, unsigned a, unsigned b)
     if (!*d) *d = net->config.delay_min_us + (uint32_t)dice(net, net->config.delay_max_us - net->config.delay_min_us + 1) + 1;
     return *d + (net->config.jitter_mean_us ? sotto_rng_exp_us(&net->dice.rng, net->config.jitter_mean_us) : 0);
 }
+
+uint64_t sim_net_delay(struct sim_net *net, unsigned a, unsigned b) { return delay_of(net, a, b); }
 
 static void pieces_free(struct end *e)
 {

@@ -16,6 +16,7 @@ const char *const sim_count_names[SIM_COUNTS] = {
     "steps", "connections", "resets", "halfOpen", "partitions", "slowReaders", "dialTimeouts", "refused", "crashes", "crashesInStep", "powerCuts",
     "stops", "starts", "startsFailed", "clockJumps", "locks", "oldStates", "restores", "diskFaults", "replayed", "corrupted", "delayed", "sent",
     "shown", "delivered", "expired", "seals", "cells", "cellsAgain", "calls", "callsLost", "audits", "bitsFlipped", "damageNamed",
+    "datagrams",
 };
 
 void *sim_alloc(size_t size)
@@ -343,6 +344,7 @@ void sim_world_free(struct sim_world *w)
         SOTTO_WIPE(w->machines[i]->entropy);
         free(w->machines[i]);
     }
+    sim_udp_forget(w);
     sim_net_free(w->net);
     sim_watch_free(w->watch);
     free(w->heap);

@@ -2,7 +2,7 @@
  *
  *     sim/world.c   clock, heap, machines: start, stop, crash, clocks of their own
  *     sim/loop.c    io/loop.h, io/worker.h, io/process.h       \
- *     sim/tcp.c     io/tcp.h over sim/net.c                     |  what the objects of sottod link instead of libuv and the system
+ *     sim/net.c     io/tcp.h; sim/udp.c: io/udp.h               |  what the objects of sottod link instead of libuv and the system
  *     sim/door.c    io/door.h, io/log.h                         |
  *     sim/file.c, sim/vfs.c over sim/disk.c                    /
  *     sim/wrap.c    entropy, Argon2id, and an eye on every seal
@@ -85,6 +85,7 @@ struct sim_machine {
     struct sotto_loop *loop;
     struct sotto_workers *workers;
     struct sotto_io_net *net;
+    struct sotto_io_udp *udp;
     struct sotto_door *door;
 
     struct sotto_config_pair flags[40];
@@ -107,12 +108,13 @@ enum sim_count {                                /* what happened, for the line a
     SIM_N_STEP_CRASHES, SIM_N_POWER_CUTS, SIM_N_STOPS, SIM_N_STARTS, SIM_N_START_FAILS, SIM_N_CLOCK_JUMPS, SIM_N_LOCKS, SIM_N_OLD_STATES,
     SIM_N_RESTORES, SIM_N_DISK_FAULTS, SIM_N_ENVELOPES_REPLAYED, SIM_N_ENVELOPES_CORRUPTED, SIM_N_ENVELOPES_DELAYED, SIM_N_SENT, SIM_N_SHOWN,
     SIM_N_DELIVERED, SIM_N_EXPIRED, SIM_N_SEALS, SIM_N_CELLS, SIM_N_CELLS_AGAIN, SIM_N_CALLS, SIM_N_CALLS_LOST, SIM_N_AUDITS,
-    SIM_N_BITS_FLIPPED, SIM_N_DAMAGE_NAMED,
+    SIM_N_BITS_FLIPPED, SIM_N_DAMAGE_NAMED, SIM_N_DATAGRAMS,
     SIM_COUNTS
 };
 extern const char *const sim_count_names[SIM_COUNTS];
 
 struct sim_net;
+struct sim_datagram;
 struct sim_watch;
 struct sim_record;
 
@@ -125,6 +127,8 @@ struct sim_world {
     unsigned machine_count;
     struct sim_machine *current;
     struct sim_net *net;
+    struct sim_datagram *air;                       /* sim/udp.c: what is on its way */
+    uint64_t datagrams;
     struct sim_record *record;                  /* NULL: nobody writes it down (sim/record.h) */
     struct sim_watch *watch;                    /* what the wrapped functions saw */
     struct sotto_chacha_rng dice;               /* of the world: faults */

@@ -1,6 +1,38 @@
+#include "io/sockaddr.h"
 #include "io/tcp.h"
 
 #include <arpa/inet.h>
+
+void sotto_io_to_sockaddr(struct sockaddr_storage *out, const struct sotto_addr *addr)
+{
+    memset(out, 0, sizeof *out);
+    if (addr->family == 4) {
+        struct sockaddr_in *in = (struct sockaddr_in *)out;
+        in->sin_family = AF_INET;
+        in->sin_port = htons(addr->port);
+        memcpy(&in->sin_addr, addr->ip, 4);
+    } else {
+        struct sockaddr_in6 *in = (struct sockaddr_in6 *)out;
+        in->sin6_family = AF_INET6;
+        in->sin6_port = htons(addr->port);
+        memcpy(&in->sin6_addr, addr->ip, 16);
+    }
+}
+
+struct sotto_addr sotto_io_from_sockaddr(const struct sockaddr *from)
+{
+    struct sotto_addr addr = { 0 };
+    if (from->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+        addr.family = 4;
+        addr.port = ntohs(in->sin_port);
+        memcpy(addr.ip, &in->sin_addr, 4);
+    } else if (from->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)from;
+        addr = sotto_io_addr_v6(in->sin6_addr.s6_addr, ntohs(in->sin6_port));
+    }
+    return addr;
+}
 
 struct sotto_addr sotto_io_addr_v6(const uint8_t ip[16], uint16_t port)
 {

@@ -1,6 +1,7 @@
 #include "io/tcp.h"
 
-#include <netinet/in.h>
+#include "io/sockaddr.h"
+
 #include <stdlib.h>
 #include <uv.h>
 
@@ -47,39 +48,6 @@ struct sotto_io_net {
     bool freed;
     uint8_t buffer[SOTTO_IO_NET_CHUNK];
 };
-
-/* ---- addresses ---- */
-
-static void addr_to_sockaddr(struct sockaddr_storage *out, const struct sotto_addr *addr)
-{
-    memset(out, 0, sizeof *out);
-    if (addr->family == 4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)out;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(addr->port);
-        memcpy(&in->sin_addr, addr->ip, 4);
-    } else {
-        struct sockaddr_in6 *in = (struct sockaddr_in6 *)out;
-        in->sin6_family = AF_INET6;
-        in->sin6_port = htons(addr->port);
-        memcpy(&in->sin6_addr, addr->ip, 16);
-    }
-}
-
-static struct sotto_addr addr_from_sockaddr(const struct sockaddr_storage *from)
-{
-    struct sotto_addr addr = { 0 };
-    if (from->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-        addr.family = 4;
-        addr.port = ntohs(in->sin_port);
-        memcpy(addr.ip, &in->sin_addr, 4);
-    } else if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)from;
-        addr = sotto_io_addr_v6(in->sin6_addr.s6_addr, ntohs(in->sin6_port));
-    }
-    return addr;
-}
 
 /* ---- life of a connection ---- */
 
@@ -317,7 +285,7 @@ static void dial(struct sotto_io_net *net, uint32_t number, const struct sotto_a
     c->addr = *addr;
     c->state = DIALING;
     struct sockaddr_storage to;
-    addr_to_sockaddr(&to, addr);
+    sotto_io_to_sockaddr(&to, addr);
     if (uv_tcp_connect(&c->connect, &c->tcp, (const struct sockaddr *)&to, connected) != 0) {
         fail_later(net, number);
         conn_close(c);
@@ -349,7 +317,7 @@ static void knocked(uv_stream_t *stream, int status)
     int from_size = sizeof from;
     bool ok = uv_accept(stream, (uv_stream_t *)&c->tcp) == 0 && uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &from_size) == 0;
     if (ok) {
-        c->addr = addr_from_sockaddr(&from);
+        c->addr = sotto_io_from_sockaddr((const struct sockaddr *)&from);
         ok = c->addr.family != 0 && (!net->config.local || sotto_addr_loopback(&c->addr));
     }
     if (!ok || !conn_read(c)) {
@@ -404,7 +372,7 @@ enum sotto_err sotto_io_net_listen(struct sotto_io_net *net, struct sotto_addr *
     l->net = net;
     net->open_handles++;
     struct sockaddr_storage at;
-    addr_to_sockaddr(&at, addr);
+    sotto_io_to_sockaddr(&at, addr);
     int e = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&at, addr->family == 6 ? UV_TCP_IPV6ONLY : 0);
     if (e == 0) e = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, knocked);       /* a port in use shows here */
     int at_size = sizeof at;
@@ -414,7 +382,7 @@ enum sotto_err sotto_io_net_listen(struct sotto_io_net *net, struct sotto_addr *
         return e == UV_EADDRINUSE ? SOTTO_ERR_IN_USE : e == UV_ENOMEM ? SOTTO_ERR_NOMEM : SOTTO_ERR_IO;
     }
     net->listeners[net->listener_count++] = l;
-    if (bound) *bound = addr_from_sockaddr(&at);
+    if (bound) *bound = sotto_io_from_sockaddr((const struct sockaddr *)&at);
     return SOTTO_OK;
 }
 
