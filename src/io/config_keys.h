@@ -14,14 +14,17 @@
     X(DATA_SOCKET, "data.socket", STRING, "", 0, 107, RESTART | FIXED, "G-12", "path of the unix socket; empty: chosen by data.dir") \
     X(NETWORK_NAME, "network.name", STRING, "home", 1, 64, RESTART, "G-12", "name of the network; test... allows the keys for tests") \
     X(NETWORK_LISTEN, "network.listen", LIST, "0.0.0.0 ::", 1, 64, RESTART, "network.md 1", "addresses to listen on; empty: dial only") \
-    X(NETWORK_PORT, "network.port", COUNT, "0", 0, 65535, RESTART, "network.md 1", "TCP port; 0: random once, then kept")   \
-    X(NETWORK_STATIC, "network.static", LIST, "", 1, 255, 0, "network.md 1", "peers that are always dialled, as enode")      \
+    X(NETWORK_PORT, "network.port", COUNT, "0", 0, 65535, RESTART, "network.md 1", "port of TCP and UDP; 0: random once, then kept")  \
+    X(NETWORK_STATIC, "network.static", LIST, "", 1, 512, 0, "network.md 1", "peers that are always dialled, as enode or enr")\
+    X(NETWORK_BOOTSTRAP, "network.bootstrap", LIST, "", 1, 512, RESTART, "network.md 1", "nodes where the search for others begins, as enode or enr") \
+    X(NETWORK_DISCOVERY, "network.discovery", BOOL, "true", 0, 1, RESTART, "network.md 1", "looks for other nodes by discovery v4, on UDP at the same port; off with network.local unless set") \
     X(NETWORK_LOCAL, "network.local", BOOL, "false", 0, 1, RESTART, "G-03", "this machine only: listens and dials on 127.0.0.1")   \
     X(RELAY_PROFILE, "relay.profile", WORD, "off", 0, 0, RESTART, "network.md 3", "cover traffic|off")                      \
     X(RELAY_RECEIPT, "relay.receipt", TIME, "120s", 0, 86400000, 0, "messaging.md 5", "mean delay before a receipt leaves")  \
     X(RELAY_WORK, "relay.work", COUNT, "19", 0, 32, RESTART | TEST, "network.md 5", "zero bits of work on native envelopes")  \
     X(RELAY_PLAIN, "relay.plain", BOOL, "false", 0, 1, 0, "network.md 4", "send through shh/6 neighbours when no first hop speaks sotto/1") \
     X(RELAY_POOL, "relay.pool", BYTES, "64MiB", 1048576, 4294967296, RESTART, "network.md 10", "largest sum of envelopes kept for others") \
+    X(WHISPER_BRIDGE, "whisper.bridge", BOOL, "false", 0, 1, RESTART, "network.md 1", "dials found nodes too that do not say they are of Sotto") \
     X(LEDGER_BACKEND, "ledger.backend", WORD, "none", 0, 0, RESTART, "messaging.md 2.2", "where identities are registered|none") \
     X(VAULT_MEMORY, "vault.memory", BYTES, "256MiB", 67108864, 4294967296, 0, "messaging.md 1.2", "Argon2id memory for new passphrases") \
     X(VAULT_PASSES, "vault.passes", COUNT, "3", 2, 64, 0, "messaging.md 1.2", "Argon2id passes for new passphrases")        \

@@ -53,6 +53,12 @@ static void network_peers(void *ctx, struct sotto_call *call, const struct sotto
     sotto_call_result(call, o);
 }
 
+static void network_self(void *ctx, struct sotto_call *call, const struct sotto_network_self_params *p)
+{
+    (void)p;
+    sotto_call_result(call, sotto_discovery_json(ctx));
+}
+
 /* Static peers that were added stay after a restart: they are kept in the store, beside network.static of the configuration. */
 static enum sotto_err added_save(struct sotto_node *n, const uint8_t key[64], const char *enode)
 {
@@ -158,7 +164,7 @@ static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer
     struct sotto_node *n = ctx;
     struct sotto_enode e;
     struct sotto_peer_info info;
-    if (sotto_enode_parse(&e, sotto_span_str(p->address)) != SOTTO_OK) {
+    if (sotto_network_address(&e, p->address) != SOTTO_OK) {
         sotto_call_error(call, 2008, NULL);
         return;
     }
@@ -314,6 +320,7 @@ static void relay_stats(void *ctx, struct sotto_call *call, const struct sotto_r
 void sotto_api_network_fill(struct sotto_api *api)
 {
     api->network_peers = network_peers;
+    api->network_self = network_self;
     api->peer_add = peer_add;
     api->peer_remove = peer_remove;
     api->peer_ban = peer_ban;

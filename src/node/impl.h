@@ -11,6 +11,7 @@
 #include "io/store.h"
 #include "io/tcp.h"
 #include "io/worker.h"
+#include "node/discovery.h"
 #include "node/history.h"
 #include "node/keys.h"
 #include "node/node.h"
@@ -78,6 +79,7 @@ struct sotto_node {
     struct sotto_api api;
     struct sotto_io_net *io_net;
     struct sotto_net *net;
+    struct sotto_discovery *discovery;    /* NULL: off */
     struct sotto_chacha_rng rng;
     struct sotto_timer *net_timer, *chat_timer, *house_timer;
     struct sotto_outq outq;
@@ -86,6 +88,7 @@ struct sotto_node {
     char data_dir[SOTTO_PATH_MAX], socket_path[108], vault_dir[SOTTO_PATH_MAX];
     struct sotto_enode self;              /* our address for others; port 0 = not listening */
     bool local, json;
+    bool everywhere;                      /* listens on all addresses: which of them is ours, others say */
     uint64_t started_us, started_ms;
     int exit_code;
     bool stopping, wipe_all;
@@ -208,6 +211,11 @@ void sotto_network_unsolve(struct sotto_node *n, struct sotto_node_account *a, u
 void sotto_network_solve_again(struct sotto_node *n);                              /* puzzles that a full lane refused */
 void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a);
 void sotto_network_forget(struct sotto_node *n, struct sotto_node_account *a);      /* lock: nothing of it waits any more */
+/* A node that was found: the one way into the dialling, for discovery and whatever else finds nodes. As sotto_host_dial. */
+enum sotto_err sotto_network_found(struct sotto_node *n, const struct sotto_enode *node);
+void sotto_network_external(struct sotto_node *n, const struct sotto_addr *addr);   /* others reach us there, as far as is known */
+/* An enode or ENR of somebody who can be dialled; literal addresses only. ERR_ENODE, ERR_ENR and the other errors of sotto_enr_parse. */
+enum sotto_err sotto_network_address(struct sotto_enode *out, const char *text);
 void sotto_peers_added(struct sotto_node *n);                                         /* the ones of peer add, dialled again */
 void sotto_network_wake(struct sotto_node *n);                                      /* timers again from the cores' deadlines */
 

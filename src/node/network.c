@@ -3,6 +3,7 @@
 #include "node/impl.h"
 
 #include "identity/hello.h"
+#include "p2p/enr.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,6 +419,41 @@ void sotto_network_wake(struct sotto_node *n)
 }
 
 static void on_input(void *ctx, const struct sotto_in *in, struct sotto_now now) { step(ctx, in, now); }
+
+enum sotto_err sotto_network_address(struct sotto_enode *out, const char *text)
+{
+    struct sotto_enr_record record;
+    struct sotto_enr enr;
+    struct sotto_enode e = { .udp = 0 };
+    if (strncmp(text, "enr:", 4) != 0) return sotto_enode_parse(out, sotto_span_str(text));
+    SOTTO_TRY(sotto_enr_parse(&record, &enr, sotto_span_str(text)));
+    struct sotto_addr udp;
+    uint16_t tcp;
+    if (!sotto_enr_endpoint(&enr, &udp, &tcp)) return SOTTO_ERR_ENR;
+    e.addr = udp;
+    e.addr.port = tcp;
+    e.udp = udp.port;
+    memcpy(e.key, enr.key, 64);
+    *out = e;
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_network_found(struct sotto_node *n, const struct sotto_enode *node)
+{
+    if (n->stopping || !n->net || (n->local && !sotto_addr_loopback(&node->addr))) return SOTTO_ERR_STATE;
+    enum sotto_err err = sotto_host_dial(sotto_net_host(n->net), node, sotto_io_now(), &n->outq);
+    if (err == SOTTO_OK) flush(n, true);
+    return err;
+}
+
+void sotto_network_external(struct sotto_node *n, const struct sotto_addr *addr)
+{
+    if (n->local || !n->everywhere) return;               /* listening on one address: that is where we are */
+    uint16_t port = n->self.addr.port;
+    n->self.addr = *addr;
+    n->self.addr.port = port;
+}
+
 static uint32_t on_next_conn(void *ctx) { return sotto_host_next_conn(sotto_net_host(((struct sotto_node *)ctx)->net)); }
 
 /* The link identity: random, the node's, in network/key (mode 0600). */
@@ -485,6 +521,13 @@ static enum sotto_err listen_all(struct sotto_node *n, uint16_t port, struct sot
             snprintf(problem, 1024, "The node cannot listen on %s, port %u (%s). Set network.listen or network.port.", text, port, sotto_err_name(err));
             return err;
         }
+        err = sotto_discovery_listen(n, &got);
+        if (err != SOTTO_OK) {
+            *in_use = err == SOTTO_ERR_IN_USE;
+            snprintf(problem, 1024, "UDP port %u of %s cannot be used (%s). Stop the program that has it, set network.port, or turn network.discovery off.%s", port, text,
+                     sotto_err_name(err), *in_use ? " (2003 PORT_USED)" : "");
+            return err;
+        }
         if (bound->family == 0) *bound = got;
     }
     return SOTTO_OK;
@@ -504,6 +547,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         .loop = n->loop, .log = n->log, .local = n->local, .accept_max = 256, .conn_max = 512, .queue_max = 16u << 20,
         .ctx = n, .next_conn = on_next_conn, .input = on_input,
     };
+    SOTTO_TRY(sotto_discovery_open(n, problem));
     *code = 1;
     SOTTO_TRY(sotto_io_net_new(&n->io_net, &io));
     bool random = false, in_use = false;
@@ -513,6 +557,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         err = listen_all(n, port, &bound, &in_use, problem);
         if (err == SOTTO_OK || !in_use || !random) break;
         sotto_io_net_unlisten(n->io_net);
+        sotto_discovery_unlisten(n);
         bound.family = 0;
         port = (uint16_t)(20000 + sotto_rng_below(&n->rng.rng, 40000));
     }
@@ -531,6 +576,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
     struct sotto_point public_key;
     if (err == SOTTO_OK) err = sotto_point_make(&public_key, &key);
     if (err == SOTTO_OK) err = sotto_point_to64(n->self.key, &public_key);
+    if (err == SOTTO_OK) err = sotto_discovery_start(n, &key, &bound);
     SOTTO_WIPE(key);
     SOTTO_WIPE(config);
     if (err != SOTTO_OK) return err;
@@ -538,17 +584,18 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
     static const uint8_t any[16];
     if (bound.family && memcmp(bound.ip, any, sizeof any) == 0) {
         /* listening everywhere: until neighbours tell our address, loopback is the one that is true */
+        n->everywhere = true;
         n->self.addr = (struct sotto_addr){ .ip = { 127, 0, 0, 1 }, .port = bound.port, .family = 4 };
     }
     struct sotto_now now = sotto_io_now();
     for (unsigned i = 0; i < sotto_config_list_size(n->config, SOTTO_KEY_NETWORK_STATIC); i++) {
         const char *text = sotto_config_list(n->config, SOTTO_KEY_NETWORK_STATIC, i);
         struct sotto_enode peer;
-        err = sotto_enode_parse(&peer, sotto_span_str(text));
+        err = sotto_network_address(&peer, text);
         if (err == SOTTO_OK) err = sotto_host_add(sotto_net_host(n->net), &peer, now, &n->outq);
         if (err != SOTTO_OK && err != SOTTO_ERR_EXISTS && err != SOTTO_ERR_STATE) {
             *code = 10;
-            snprintf(problem, 1024, "network.static: entry %u is not an address of a neighbour (%s). It looks like enode://<128 digits>@address:port. (2105 CONFIG)",
+            snprintf(problem, 1024, "network.static: entry %u is not an address of a neighbour (%s). It looks like enode://<128 digits>@address:port or enr:... (2105 CONFIG)",
                      i + 1, sotto_err_name(err));
             return err;
         }
@@ -559,6 +606,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
 
 void sotto_network_stop(struct sotto_node *n)
 {
+    sotto_discovery_stop(n);
     if (!n->net) return;
     sotto_io_net_unlisten(n->io_net);
     sotto_net_quit(n->net, sotto_io_now(), &n->outq);
@@ -569,6 +617,7 @@ void sotto_network_stop(struct sotto_node *n)
 void sotto_network_free(struct sotto_node *n)
 {
     struct mine *m;
+    sotto_discovery_free(n);
     while ((m = n->mine_waiting)) {
         n->mine_waiting = m->next;
         mine_free(m);

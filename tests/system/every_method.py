@@ -145,6 +145,8 @@ class EveryMethod(Scenario):
 
     def network(self, a):
         self.assertEqual(len(self.ok(a, "network peers")["items"]), 1)
+        me = self.ok(a, "network self")
+        self.assertEqual((me["enode"], me["discovery"], me["nodes"]), (a.ready["peer"], False, 0))
         self.no(2008, a, "peer add", address="enode://00@127.0.0.1:5")
         self.no(2004, a, "peer add", address=a.ready["peer"])
         self.no(1002, a, "peer ban", peer="p999", ms=1000)
