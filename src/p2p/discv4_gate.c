@@ -1,44 +1,6 @@
 /* Who may be heard and told of: addresses, rates, and what the others say about our own address. */
 #include "p2p/discv4_state.h"
 
-struct range { uint8_t ip[4], bits; enum sotto_disc_class class; };
-/* RFC 6890 and its successors: what is no place on the public network. */
-static const struct range ranges4[] = {
-    { { 0 }, 8, SOTTO_DISC_NOWHERE }, { { 10 }, 8, SOTTO_DISC_LAN }, { { 100, 64 }, 10, SOTTO_DISC_LAN }, { { 127 }, 8, SOTTO_DISC_LOOPBACK },
-    { { 169, 254 }, 16, SOTTO_DISC_LAN }, { { 172, 16 }, 12, SOTTO_DISC_LAN }, { { 192, 0, 0 }, 24, SOTTO_DISC_NOWHERE },
-    { { 192, 0, 2 }, 24, SOTTO_DISC_NOWHERE }, { { 192, 31, 196 }, 24, SOTTO_DISC_NOWHERE }, { { 192, 52, 193 }, 24, SOTTO_DISC_NOWHERE },
-    { { 192, 88, 99 }, 24, SOTTO_DISC_NOWHERE }, { { 192, 168 }, 16, SOTTO_DISC_LAN }, { { 192, 175, 48 }, 24, SOTTO_DISC_NOWHERE },
-    { { 198, 18 }, 15, SOTTO_DISC_NOWHERE }, { { 198, 51, 100 }, 24, SOTTO_DISC_NOWHERE }, { { 203, 0, 113 }, 24, SOTTO_DISC_NOWHERE },
-    { { 224 }, 3, SOTTO_DISC_NOWHERE }                                     /* multicast, reserved, broadcast */
-};
-
-static bool prefix(const uint8_t *ip, const uint8_t *want, unsigned bits)
-{
-    if (memcmp(ip, want, bits / 8) != 0) return false;
-    return bits % 8 == 0 || (ip[bits / 8] ^ want[bits / 8]) >> (8 - bits % 8) == 0;
-}
-
-static enum sotto_disc_class class6(const struct sotto_addr *a)
-{
-    static const uint8_t documentation[] = { 0x20, 0x01, 0x0d, 0xb8 }, protocol[] = { 0x20, 0x01, 0x00 }, six_to_four[] = { 0x20, 0x02 };
-    static const uint8_t link[] = { 0xfe, 0x80 }, unique[] = { 0xfc }, global[] = { 0x20 }, documentation2[] = { 0x3f, 0xff, 0x00 };
-    if (sotto_addr_loopback(a)) return SOTTO_DISC_LOOPBACK;
-    if (prefix(a->ip, link, 10) || prefix(a->ip, unique, 7)) return SOTTO_DISC_LAN;
-    if (!prefix(a->ip, global, 3) || prefix(a->ip, documentation, 32) || prefix(a->ip, protocol, 23) || prefix(a->ip, six_to_four, 16) ||
-        prefix(a->ip, documentation2, 20))
-        return SOTTO_DISC_NOWHERE;
-    return SOTTO_DISC_PUBLIC;
-}
-
-enum sotto_disc_class sotto_disc_class(const struct sotto_addr *a)
-{
-    if (a->family == 6) return class6(a);
-    if (a->family != 4) return SOTTO_DISC_NOWHERE;
-    for (size_t i = 0; i < sizeof ranges4 / sizeof *ranges4; i++)
-        if (prefix(a->ip, ranges4[i].ip, ranges4[i].bits)) return ranges4[i].class;
-    return SOTTO_DISC_PUBLIC;
-}
-
 bool sotto_disc_sendable(const struct sotto_discv4 *d, const struct sotto_addr *a)
 {
     if (a->port < SOTTO_DISC_PORT_MIN) return false;
@@ -49,14 +11,6 @@ bool sotto_disc_sendable(const struct sotto_discv4 *d, const struct sotto_addr *
     case SOTTO_DISC_NOWHERE: break;
     }
     return false;
-}
-
-bool sotto_disc_may_tell(const struct sotto_addr *teller, const struct sotto_addr *told)
-{
-    enum sotto_disc_class who = sotto_disc_class(teller), what = sotto_disc_class(told);
-    if (what == SOTTO_DISC_NOWHERE) return false;
-    if (what == SOTTO_DISC_LOOPBACK) return who == SOTTO_DISC_LOOPBACK;
-    return what == SOTTO_DISC_PUBLIC || who == SOTTO_DISC_LAN || who == SOTTO_DISC_LOOPBACK;
 }
 
 bool sotto_disc_same_ip(const struct sotto_addr *a, const struct sotto_addr *b)

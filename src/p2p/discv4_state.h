@@ -3,6 +3,7 @@
 #define SOTTO_P2P_DISCV4_STATE_H
 
 #include "p2p/discv4.h"
+#include "p2p/group.h"
 
 /* Times (devp2p.md 8.2, 8.3; network.md 1). */
 #define SOTTO_DISC_MS 1000ull
@@ -45,8 +46,6 @@
 #define SOTTO_DISC_BURST 50u
 #define SOTTO_DISC_RATE_ALL 400u
 #define SOTTO_DISC_BURST_ALL 400u
-
-enum sotto_disc_class { SOTTO_DISC_NOWHERE, SOTTO_DISC_PUBLIC, SOTTO_DISC_LAN, SOTTO_DISC_LOOPBACK };
 
 struct sotto_disc_place { uint8_t ip[16]; uint16_t port; uint8_t family; };   /* a prefix; port only for loopback in local mode */
 struct sotto_disc_level { uint64_t millionths, at_us; };
@@ -126,9 +125,7 @@ struct sotto_discv4 {
 };
 
 /* discv4_gate.c: addresses, rates, what others say about us. */
-enum sotto_disc_class sotto_disc_class(const struct sotto_addr *a);
 bool sotto_disc_sendable(const struct sotto_discv4 *d, const struct sotto_addr *a);            /* may we send there, and hear from there? */
-bool sotto_disc_may_tell(const struct sotto_addr *teller, const struct sotto_addr *told);      /* devp2p.md 8.2, last line */
 bool sotto_disc_admit(struct sotto_discv4 *d, const struct sotto_addr *from, struct sotto_now now);
 bool sotto_disc_same_ip(const struct sotto_addr *a, const struct sotto_addr *b);
 bool sotto_disc_same_subnet(const struct sotto_addr *a, const struct sotto_addr *b);           /* /24, /64 */
