@@ -55,7 +55,7 @@ static void ask(void *ctx)
 bool sim_door_ask(struct sim_machine *m, uint64_t conn, const char *json)
 {
     if (!m->node || !m->door || m->door->draining) return false;
-    struct asking a = { m, { .conn = conn, .json = sotto_span_str(json), .uid = 1000 } };
+    struct asking a = { m, { .conn = conn, .json = sotto_span_str(json), .uid = 1000, .who = SOTTO_DOOR_NOBODY } };
     m->world->counts[SIM_N_CALLS]++;
     sim_machine_step(m, ask, &a);
     return true;
@@ -93,6 +93,21 @@ enum sotto_err sotto_door_open(struct sotto_door **out, const struct sotto_door_
     m->door = door;
     *out = door;
     return SOTTO_OK;
+}
+
+/* Nobody dials in this world: requests come by sim_door_ask. */
+enum sotto_err sotto_door_listen(struct sotto_door *door, struct sotto_addr *bound, const struct sotto_addr *addr)
+{
+    (void)door;
+    *bound = *addr;
+    if (!bound->port) bound->port = 7377;
+    return SOTTO_OK;
+}
+
+void sotto_door_expel(struct sotto_door *door, uint64_t who)
+{
+    (void)door;
+    (void)who;
 }
 
 enum sotto_err sotto_door_reply(struct sotto_door *door, uint64_t conn, struct sotto_span json)

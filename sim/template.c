@@ -25,7 +25,7 @@ static unsigned template_count;
 static void flags(struct sim_machine *m)
 {
     static const struct { const char *key, *value; } common[] = {
-        { "network.name", "test-sim" }, { "network.local", "true" }, { "relay.plain", "true" }, { "relay.receipt", "1s" }, { "relay.work", "2" },
+        { "network.name", "test-sim" }, { "network.local", "true" }, { "relay.plain", "true" }, { "http.listen", "" }, { "relay.receipt", "1s" }, { "relay.work", "2" },
         { "vault.lock_after", "0" }, { "relay.pool", "1MiB" }, { "limits.static", "6" },
     };
     for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) sim_machine_flag(m, common[i].key, common[i].value);

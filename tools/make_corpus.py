@@ -37,6 +37,15 @@ def main():
         put("rlp", f"shape-{number}", shape)
     for number, shape in enumerate((b"\x00", b"\x05\x10hello", b"\x14\x00a\x46\x01\x00", b"\x40\xf0\x3f" + bytes(64))):
         put("snappy", f"shape-{number}", shape)
+    # Heads at the HTTP door: how, then path, Host, Origin, token, type, each behind its size (255: not there); and an empty table of tokens.
+    cookie = b"Bearer 07" + b"0" * 62
+    here = b"127.0.0.1:7377"
+    for number, (how, *fields) in enumerate((
+            (0x08, b"/rpc", here, None, cookie, b"application/json"), (0x04, b"/ws", b"localhost:7377", b"http://[::1]:7377", cookie, None),
+            (0x00, b"/metrics", b"front.example:443", None, cookie, None), (0x08, b"/k/07" + b"0" * 62 + b"/", here, None, None, b"application/json"),
+            (0x0a, b"/", None, b"null", None, b"text/plain"), (0x10, b"/rpc", here, b"http://evil.example", None, None))):
+        put("gate", f"head-{number}", bytes([how]) + b"".join(b"\xff" if f is None else bytes([len(f)]) + f for f in fields))
+    put("gate", "rows", b"\x01\x01" + bytes(7) + b"\x02" + b"\x00\x01" + bytes(7) + b"\x01" + b"\x01" + bytes(56) + b"\x01a")
     # A client at the door: how it behaves, then what it writes.
     body = b'{"jsonrpc":"2.0","id":1,"method":"sotto_nodeStatus"}'
     posts = [b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (path, len(body), body) for path in (b"/rpc", b"/", b"/else")]

@@ -30,11 +30,15 @@
     X(VAULT_PASSES, "vault.passes", COUNT, "3", 2, 64, 0, "messaging.md 1.2", "Argon2id passes for new passphrases")        \
     X(VAULT_PASSPHRASE_FILE, "vault.passphrase_file", STRING, "", 0, 4000, RESTART | FIXED, "experience.md 5.1", "0600 file or credential that opens the accounts at start") \
     X(VAULT_LOCK_AFTER, "vault.lock_after", TIME, "600s", 0, 31536000000, 0, "messaging.md 1.3", "idle time after which an account with a passphrase locks; 0: never") \
+    X(HTTP_LISTEN, "http.listen", STRING, "127.0.0.1", 0, 64, RESTART, "experience.md 5.1", "address of the HTTP door, on this machine; empty: unix socket only") \
+    X(HTTP_PORT, "http.port", COUNT, "7377", 0, 65535, RESTART, "experience.md 5.1", "its port; 0: any free one, told by the ready line") \
+    X(HTTP_HOSTS, "http.hosts", LIST, "", 1, 255, 0, "experience.md 2.5", "further names it may be called under, as name or name:port")  \
     X(LOG_LEVEL, "log.level", WORD, "info", 0, 0, 0, "experience.md 5", "least level logged|error warn info debug")          \
     X(LOG_FORMAT, "log.format", WORD, "auto", 0, 0, RESTART, "experience.md 5", "form of log lines|auto json text")          \
     X(LIMITS_EVENTS, "limits.events", COUNT, "200000", 1000, 10000000, 0, "experience.md 2.4", "events kept")                \
     X(LIMITS_EVENT_AGE, "limits.event_age", TIME, "168h", 60000, 31536000000, 0, "experience.md 2.4", "age of the oldest event kept") \
     X(LIMITS_DOOR_CONNS, "limits.door_conns", COUNT, "64", 4, 4096, RESTART, "experience.md 2.5", "clients on the unix socket at once") \
+    X(LIMITS_HTTP_CONNS, "limits.http_conns", COUNT, "128", 4, 4096, RESTART, "experience.md 2.5", "clients of the HTTP door at once")   \
     X(LIMITS_INBOUND, "limits.inbound", COUNT, "36", 0, 1024, RESTART, "network.md 1", "peers that dialled us")              \
     X(LIMITS_OUTBOUND, "limits.outbound", COUNT, "8", 1, 256, RESTART, "network.md 1", "peers that we dialled")              \
     X(LIMITS_STATIC, "limits.static", COUNT, "6", 0, 256, RESTART, "network.md 1", "static peers") \

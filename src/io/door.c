@@ -1,16 +1,12 @@
 #include "io/door_impl.h"
 #include "base/plant.h"
-#include "io/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG 64
 #define SLICES_MAX 16u
 #define ACCEPT_AGAIN_MS 200u
 
@@ -18,7 +14,6 @@ static uint64_t now_us(void) { return uv_hrtime() / 1000; }
 static void conn_close(struct sotto_door_conn *c);
 static void lines_take(struct sotto_door_conn *c);
 static void chores(uv_timer_t *timer);
-static void door_handle_closed(uv_handle_t *handle);
 
 /* ---- the life of a connection ---- */
 
@@ -87,18 +82,18 @@ static void conn_deadline(uv_timer_t *timer)
     else conn_rearm(c);
 }
 
-static uint64_t message_deadline(const struct sotto_door_conn *c) { return now_us() + (uint64_t)c->door->config.message_s * 1000000; }
+uint64_t sotto_door_message_deadline(const struct sotto_door_conn *c) { return now_us() + (uint64_t)c->door->config.message_s * 1000000; }
 
 static struct sotto_door_conn *conn_find(const struct sotto_door *door, uint64_t id)
 {
     for (struct sotto_door_conn *c = door->conns; c; c = c->next)
-        if (c->id == id && c->manner != SOTTO_DOOR_GONE) return c;
+        if (c->id == id && c->manner != SOTTO_DOOR_GONE && !c->leaving) return c;
     return NULL;
 }
 
 void sotto_door_tell(struct sotto_door_conn *c, struct sotto_span json, bool http)
 {
-    struct sotto_door_request request = { .conn = c->id, .json = json, .http = http, .uid = c->uid };
+    struct sotto_door_request request = { .conn = c->id, .json = json, .http = http, .tcp = c->tcp, .uid = c->uid, .who = c->who };
     c->asked = true;
     c->pending++;
     c->door->config.request(c->door->config.ctx, &request);
@@ -123,16 +118,8 @@ static void lines_written(uv_write_t *write, int status)
         conn_close(c);
         return;
     }
-    for (; left > 0; left--) {
-        struct sotto_door_out *out = c->first;
-        SOTTO_ASSERT(out);                  /* what is being written stays in the list */
-        c->first = out->next;
-        if (!c->first) c->last = &c->first;
-        c->queued -= out->size;
-        c->door->out_total -= out->size;
-        free(out);
-    }
-    c->write_by_us = c->first ? message_deadline(c) : UINT64_MAX;
+    for (; left > 0; left--) sotto_door_unqueue(c);         /* what is being written stays in the list */
+    c->write_by_us = c->first ? sotto_door_message_deadline(c) : UINT64_MAX;
     conn_rearm(c);
     lines_write(c);
     if (c->manner == SOTTO_DOOR_LINES) end_if_done(c);
@@ -156,29 +143,49 @@ static void lines_write(struct sotto_door_conn *c)
     }
 }
 
-static enum sotto_err lines_add(struct sotto_door_conn *c, struct sotto_span json)
+struct sotto_door_out *sotto_door_queue(struct sotto_door_conn *c, enum sotto_err *err, struct sotto_span bytes, size_t before)
 {
     struct sotto_door *door = c->door;
-    size_t size = json.size + 1;
-    size_t max = door->config.out_max;
-    bool fits = json.size < max && c->queued + size <= max && door->out_total + size <= SOTTO_DOOR_OUT_TOTAL * max;
-    struct sotto_door_out *out = fits ? malloc(sizeof *out + size) : NULL;
+    size_t size = bytes.size + 1, max = door->config.out_max;
+    bool fits = bytes.size < max && c->queued + size <= max && door->out_total + size <= SOTTO_DOOR_OUT_TOTAL * max;
+    struct sotto_door_out *out = fits ? malloc(sizeof *out + before + size) : NULL;
     if (!out) {
         sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "client-closed", "reason=%s bytes=%zu", fits ? "memory" : "reads-too-slowly",
                        c->queued);
-        conn_close(c);
-        return fits ? SOTTO_ERR_NOMEM : SOTTO_ERR_FULL;
+        *err = fits ? SOTTO_ERR_NOMEM : SOTTO_ERR_FULL;
+        return NULL;
     }
     out->next = NULL;
     out->size = size;
-    memcpy(out->data, json.data, json.size);
-    out->data[json.size] = '\n';
+    memcpy(out->data + before, bytes.data, bytes.size);
+    out->data[before + bytes.size] = '\n';
     *c->last = out;
     c->last = &out->next;
     c->queued += size;
     door->out_total += size;
+    return out;
+}
+
+void sotto_door_unqueue(struct sotto_door_conn *c)
+{
+    struct sotto_door_out *out = c->first;
+    SOTTO_ASSERT(out);
+    c->first = out->next;
+    if (!c->first) c->last = &c->first;
+    c->queued -= out->size;
+    c->door->out_total -= out->size;
+    free(out);
+}
+
+static enum sotto_err lines_add(struct sotto_door_conn *c, struct sotto_span json)
+{
+    enum sotto_err err;
+    if (!sotto_door_queue(c, &err, json, 0)) {
+        conn_close(c);
+        return err;
+    }
     if (c->write_by_us == UINT64_MAX) {
-        c->write_by_us = message_deadline(c);
+        c->write_by_us = sotto_door_message_deadline(c);
         conn_rearm(c);
     }
     lines_write(c);
@@ -286,7 +293,7 @@ static void lines_take(struct sotto_door_conn *c)
     }
     bool begun = !held && c->in.size > 0;
     if (!begun) c->read_by_us = UINT64_MAX;
-    else if (c->read_by_us == UINT64_MAX || from > 0) c->read_by_us = message_deadline(c);
+    else if (c->read_by_us == UINT64_MAX || from > 0) c->read_by_us = sotto_door_message_deadline(c);
     conn_rearm(c);
     c->hungry = held;
     lines_read(c, !held && !c->ending && !door->draining);
@@ -315,7 +322,7 @@ static void timer_closed_for_http(uv_handle_t *handle)
 {
     struct sotto_door_conn *c = handle->data;
     c->handles--;
-    if (c->door->freed || sotto_door_http_adopt(c) != SOTTO_OK) {
+    if (c->door->freed || c->leaving || sotto_door_http_adopt(c) != SOTTO_OK) {
         if (c->fd >= 0) close(c->fd);
         sotto_door_conn_unlink(c);
     }
@@ -334,9 +341,14 @@ static void poll_closed(uv_handle_t *handle)
         return;
     }
     ssize_t n = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 1 && first >= 'A' && first <= 'Z') {
+    bool capital = n == 1 && first >= 'A' && first <= 'Z';
+    if (capital && c->door->config.judge) {
         c->manner = SOTTO_DOOR_HTTP;
         uv_close((uv_handle_t *)&c->timer, timer_closed_for_http);
+    } else if (c->tcp || capital) {             /* gone, or no HTTP where nothing else is spoken */
+        close(c->fd);
+        c->fd = -1;
+        conn_close(c);
     } else {
         become_lines(c);                        /* an end of file is found there too */
     }
@@ -349,7 +361,7 @@ static void first_byte(uv_poll_t *poll, int status, int events)
     uv_close((uv_handle_t *)poll, poll_closed);
 }
 
-static void conn_new(struct sotto_door *door, int fd, uint32_t uid)
+static void conn_new(struct sotto_door *door, int fd, uint32_t uid, bool tcp)
 {
     struct sotto_door_conn *c = calloc(1, sizeof *c);
     uv_loop_t *uv = sotto_loop_uv(door->config.loop);
@@ -364,6 +376,8 @@ static void conn_new(struct sotto_door *door, int fd, uint32_t uid)
     c->door = door;
     c->id = door->next_id++;
     c->uid = uid;
+    c->tcp = tcp;
+    c->who = SOTTO_DOOR_NOBODY;
     c->fd = fd;
     c->read_by_us = c->write_by_us = UINT64_MAX;
     c->in = sotto_buf_make(door->config.message_max + 2 * SOTTO_DOOR_CHUNK);
@@ -375,51 +389,67 @@ static void conn_new(struct sotto_door *door, int fd, uint32_t uid)
     door->conns = c;
     door->conn_count++;
     uv_poll_start(&c->poll, UV_READABLE, first_byte);
+    if (!tcp) return;
+    c->read_by_us = sotto_door_message_deadline(c);       /* anybody may come that way: who has nothing to say goes */
+    conn_rearm(c);
 }
 
-/* Room for one more: who has left since it shut its sending side, else the oldest of those that never said anything gives way. */
-static bool make_room(struct sotto_door *door)
+/* Room for one more of its kind: who has left since it shut its sending side, else the oldest of those that never said anything gives way, or
+ * on TCP of those that never passed the judge. */
+static bool make_room(struct sotto_door *door, bool tcp)
 {
-    struct sotto_door_conn *silent = NULL;
+    struct sotto_door_conn *silent = NULL, *stranger = NULL;
     unsigned open = 0;
-    for (struct sotto_door_conn *c = door->conns; c; c = c->next) {
-        open += c->manner != SOTTO_DOOR_GONE;
-        if (c->manner == SOTTO_DOOR_NEW && !uv_is_closing((uv_handle_t *)&c->poll)) silent = c;      /* the list has the newest first */
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next) {      /* the list has the newest first */
+        if (c->tcp != tcp) continue;
+        open += c->manner != SOTTO_DOOR_GONE && !c->leaving;
+        if (c->manner == SOTTO_DOOR_NEW && !uv_is_closing((uv_handle_t *)&c->poll)) silent = c;
+        if (tcp && c->manner == SOTTO_DOOR_HTTP && c->wsi && !c->passed && !c->leaving) stranger = c;
     }
-    if (open < door->config.conns_max) return true;
+    if (open < (tcp ? door->config.http_conns_max : door->config.conns_max)) return true;
     for (struct sotto_door_conn *c = door->conns; c; c = c->next) {
-        if (c->manner != SOTTO_DOOR_LINES || !c->eof || !left_for_good(c)) continue;
+        if (c->tcp != tcp || c->manner != SOTTO_DOOR_LINES || !c->eof || !left_for_good(c)) continue;
         conn_close(c);
         return true;
     }
     if (silent) conn_close(silent);
-    return silent != NULL;
+    else if (stranger) sotto_door_http_end(stranger);
+    return silent || stranger;
 }
 
-static void knocked(uv_poll_t *poll, int status, int events)
+/* Over TCP anybody on this machine may come; the judge decides. */
+static bool may_enter(struct sotto_door *door, int fd, bool tcp, uint32_t *uid)
+{
+    struct ucred who;
+    socklen_t size = sizeof who;
+    *uid = UINT32_MAX;
+    bool known = tcp || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
+    if (!known || (!tcp && who.uid != geteuid() && who.uid != 0)) {
+        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "refused", "reason=other-user");
+        return false;
+    }
+    if (!tcp) *uid = who.uid;
+    if (make_room(door, tcp)) return true;
+    sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "refused", "reason=too-many");
+    return false;
+}
+
+void sotto_door_knocked(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    struct sotto_door *door = poll->data;
-    int fd = accept4(door->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sotto_door_listener *l = poll->data;
+    uint32_t uid;
+    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {     /* else gone again */
             uv_poll_stop(poll);                 /* or it would wake us for ever */
-            uv_timer_start(&door->kick, chores, ACCEPT_AGAIN_MS, 0);
+            uv_timer_start(&l->door->kick, chores, ACCEPT_AGAIN_MS, 0);
         }
-        return;
-    }
-    struct ucred who;
-    socklen_t size = sizeof who;
-    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
-    if (!known || (who.uid != geteuid() && who.uid != 0)) {
-        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "refused", "reason=other-user");
-        close(fd);
-    } else if (!make_room(door)) {
-        sotto_log_line(door->config.log, SOTTO_LOG_WARN, "door", "refused", "reason=too-many");
-        close(fd);
+    } else if (may_enter(l->door, fd, l->tcp, &uid)) {
+        conn_new(l->door, fd, uid, l->tcp);
     } else {
-        conn_new(door, fd, who.uid);
+        close(fd);
     }
 }
 
@@ -430,12 +460,16 @@ static void chores(uv_timer_t *timer)
     struct sotto_door *door = timer->data;
     if (door->freed) {
         sotto_door_http_stop(door);
-        uv_close((uv_handle_t *)timer, door_handle_closed);
+        uv_close((uv_handle_t *)timer, sotto_door_handle_closed);
         return;
     }
-    if (door->listening && !uv_is_active((uv_handle_t *)&door->listener)) uv_poll_start(&door->listener, UV_READABLE, knocked);
+    for (unsigned i = 0; i < 2; i++) {
+        struct sotto_door_listener *l = &door->listeners[i];
+        if (l->on && !uv_is_active((uv_handle_t *)&l->poll)) uv_poll_start(&l->poll, UV_READABLE, sotto_door_knocked);
+    }
     for (struct sotto_door_conn *c = door->conns, *next; c && !door->freed; c = next) {
         next = c->next;                         /* nobody is unlinked inside a callback of the owner: handles close later */
+        if (c->manner == SOTTO_DOOR_WS) sotto_door_ws_read(c);
         if (c->manner != SOTTO_DOOR_LINES) continue;
         if (c->hungry && c->pending < door->config.pending_max) lines_take(c);
         else end_if_done(c);
@@ -457,61 +491,16 @@ void sotto_door_kick(struct sotto_door *door)
 
 /* ---- opening and closing ---- */
 
-static enum sotto_err check_folder(const char *path)
+void sotto_door_handle_closed(uv_handle_t *handle)
 {
-    char folder[SOTTO_PATH_MAX] = ".";
-    const char *slash = strrchr(path, '/');
-    if (slash) {
-        size_t size = slash == path ? 1 : (size_t)(slash - path);
-        memcpy(folder, path, size);             /* at most 107 */
-        folder[size] = 0;
+    struct sotto_door *door;
+    if (handle->type == UV_POLL) {
+        struct sotto_door_listener *l = handle->data;
+        close(l->fd);
+        door = l->door;
+    } else {
+        door = handle->data;
     }
-    struct stat st;
-    if (stat(folder, &st) != 0) return sotto_dir_make(folder);
-    if (!S_ISDIR(st.st_mode)) return SOTTO_ERR_IO;
-    bool others = (st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != geteuid() && st.st_uid != 0);
-    return others ? SOTTO_ERR_MODE : SOTTO_OK;                            /* they could put their socket there */
-}
-
-static enum sotto_err remove_stale(const struct sockaddr_un *at)
-{
-    struct stat st;
-    if (lstat(at->sun_path, &st) != 0) return errno == ENOENT ? SOTTO_OK : SOTTO_ERR_IO;
-    if (!S_ISSOCK(st.st_mode)) return SOTTO_ERR_IO;                       /* somebody's file: not ours to remove */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return SOTTO_ERR_IO;
-    int e = connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 ? 0 : errno;
-    close(fd);
-    if (e != ECONNREFUSED && e != ENOENT) return e == 0 || e == EAGAIN || e == EINPROGRESS ? SOTTO_ERR_IN_USE : SOTTO_ERR_IO;
-    return unlink(at->sun_path) == 0 || errno == ENOENT ? SOTTO_OK : SOTTO_ERR_IO;
-}
-
-static enum sotto_err bind_socket(int *out, struct sotto_door *door)
-{
-    struct sockaddr_un at = { .sun_family = AF_UNIX };
-    memcpy(at.sun_path, door->path, sizeof at.sun_path);
-    SOTTO_TRY(check_folder(door->path));
-    SOTTO_TRY(remove_stale(&at));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return SOTTO_ERR_IO;
-    struct stat st;
-    /* The mode of the unbound socket becomes that of its file: never open for others, not even for a moment. */
-    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || chmod(door->path, 0600) != 0 ||
-        listen(fd, BACKLOG) != 0 || stat(door->path, &st) != 0) {
-        int e = errno;
-        close(fd);
-        return e == EADDRINUSE ? SOTTO_ERR_IN_USE : e == ENOSPC ? SOTTO_ERR_DISK_FULL : SOTTO_ERR_IO;
-    }
-    door->dev = st.st_dev;
-    door->inode = st.st_ino;
-    *out = fd;
-    return SOTTO_OK;
-}
-
-static void door_handle_closed(uv_handle_t *handle)
-{
-    struct sotto_door *door = handle->data;
-    if (handle == (uv_handle_t *)&door->listener) close(door->listen_fd);
     door->handles--;
     door_release(door);
 }
@@ -532,23 +521,16 @@ enum sotto_err sotto_door_open(struct sotto_door **out, const struct sotto_door_
     if (!c->pending_max) c->pending_max = SOTTO_DOOR_PENDING_MAX;
     if (!c->message_s) c->message_s = SOTTO_DOOR_MESSAGE_S;
     if (!c->idle_s) c->idle_s = SOTTO_DOOR_IDLE_S;
+    if (!c->http_conns_max) c->http_conns_max = SOTTO_DOOR_HTTP_CONNS_MAX;
     door->next_id = 1;
-    uv_loop_t *uv = sotto_loop_uv(config->loop);
-    enum sotto_err err = bind_socket(&door->listen_fd, door);
-    if (err == SOTTO_OK && uv_poll_init(uv, &door->listener, door->listen_fd) != 0) {
-        close(door->listen_fd);
-        unlink(door->path);
-        err = SOTTO_ERR_IO;
-    }
+    enum sotto_err err = sotto_door_bind_unix(door);
     if (err != SOTTO_OK) {
         free(door);
         return err;
     }
-    uv_timer_init(uv, &door->kick);
-    door->listener.data = door->kick.data = door;
-    door->handles = 2;
-    door->listening = true;
-    uv_poll_start(&door->listener, UV_READABLE, knocked);
+    uv_timer_init(sotto_loop_uv(config->loop), &door->kick);
+    door->kick.data = door;
+    door->handles++;
     *out = door;
     return SOTTO_OK;
 }
@@ -561,6 +543,7 @@ enum sotto_err sotto_door_reply(struct sotto_door *door, uint64_t id, struct sot
     c->pending--;
     if (c->manner == SOTTO_DOOR_HTTP) return sotto_door_http_reply(c, json);
     if (c->hungry || c->eof) sotto_door_kick(door);
+    if (c->manner == SOTTO_DOOR_WS) return json.size > 0 ? sotto_door_ws_add(c, json) : SOTTO_OK;
     return json.size > 0 ? lines_add(c, json) : SOTTO_OK;
 }
 
@@ -568,6 +551,7 @@ enum sotto_err sotto_door_push(struct sotto_door *door, uint64_t id, struct sott
 {
     struct sotto_door_conn *c = conn_find(door, id);
     if (!c) return SOTTO_ERR_MISSING;
+    if (c->manner == SOTTO_DOOR_WS) return sotto_door_ws_add(c, json);
     return c->manner == SOTTO_DOOR_LINES ? lines_add(c, json) : SOTTO_ERR_STATE;
 }
 
@@ -584,14 +568,10 @@ unsigned sotto_door_conns(const struct sotto_door *door)
     return open;
 }
 
-static void stop_listening(struct sotto_door *door)
+void sotto_door_expel(struct sotto_door *door, uint64_t who)
 {
-    struct stat st;
-    if (!door->listening) return;
-    door->listening = false;
-    bool ours = lstat(door->path, &st) == 0 && st.st_dev == door->dev && st.st_ino == door->inode;       /* a later node's socket stays */
-    if (ours) unlink(door->path);
-    uv_close((uv_handle_t *)&door->listener, door_handle_closed);
+    for (struct sotto_door_conn *c = door->conns; c; c = c->next)
+        if (c->who == who && (c->manner == SOTTO_DOOR_HTTP || c->manner == SOTTO_DOOR_WS)) sotto_door_http_end(c);
 }
 
 void sotto_door_drain(struct sotto_door *door, void (*idle)(void *ctx), void *ctx)
@@ -599,7 +579,7 @@ void sotto_door_drain(struct sotto_door *door, void (*idle)(void *ctx), void *ct
     door->draining = true;
     door->idle = idle;
     door->idle_ctx = ctx;
-    stop_listening(door);
+    sotto_door_unlisten(door);
     for (struct sotto_door_conn *c = door->conns; c; c = c->next) {
         if (c->manner == SOTTO_DOOR_NEW) conn_close(c);
         else lines_read(c, false);
@@ -611,7 +591,7 @@ void sotto_door_free(struct sotto_door *door)
 {
     if (!door) return;
     door->freed = true;
-    stop_listening(door);
+    sotto_door_unlisten(door);
     for (struct sotto_door_conn *c = door->conns; c; c = c->next) conn_close(c);
     sotto_door_kick(door);                      /* ends libwebsockets, in a turn of its own, and closes the timer */
 }

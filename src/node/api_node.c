@@ -47,7 +47,13 @@ json_t *sotto_status_json(struct sotto_node *n)
         sotto_enode_text(enode, &n->self);
         json_object_set_new(o, "peer", json_string(enode));
     }
-    json_object_set_new(o, "doors", json_pack("{s:s}", "socket", n->socket_path));
+    json_t *doors = json_pack("{s:s}", "socket", n->socket_path);
+    if (n->http.family) {
+        char http[64];
+        sotto_addr_text(http, &n->http);
+        json_object_set_new(doors, "http", json_string(http));
+    }
+    json_object_set_new(o, "doors", doors);
     json_object_set_new(o, "parts", parts(n));
     json_object_set_new(o, "profile", json_string(sotto_config_text(n->config, SOTTO_KEY_RELAY_PROFILE)));
     json_object_set_new(o, "height", json_null());

@@ -17,6 +17,7 @@
 #include "node/node.h"
 #include "node/render.h"
 #include "relay/net.h"
+#include "rpc/gate.h"
 #include "rpc/rpc.h"
 
 #include "api.h"
@@ -26,6 +27,7 @@
 #define SOTTO_TASKS_MAX 256u              /* jobs kept, done ones included; the oldest done one makes room */
 #define SOTTO_WAITERS_MAX 256u            /* pending event list and job wait calls */
 #define SOTTO_CHATS_MAX 4096u
+#define SOTTO_DOOR_REASONS 5u             /* why the HTTP door refuses, counted */
 
 struct sotto_node_account {
     uint32_t number;                      /* > 0: its rows in the store */
@@ -77,6 +79,10 @@ struct sotto_node {
     struct sotto_door *door;
     struct sotto_rpc *rpc;
     struct sotto_api api;
+    struct sotto_addr http;               /* where HTTP listens; family 0 = nowhere */
+    struct sotto_gate gate;
+    struct sotto_tokens tokens;
+    uint64_t door_refused[SOTTO_DOOR_REASONS], door_told_ms[SOTTO_DOOR_REASONS];
     struct sotto_io_net *io_net;
     struct sotto_net *net;
     struct sotto_discovery *discovery;    /* NULL: off */
@@ -120,7 +126,7 @@ struct sotto_node {
     unsigned task_count;
     uint64_t next_task;
 
-    void *replies;                        /* node.c: requests that wait for their answer */
+    void *replies;                        /* doors.c: requests that wait for their answer */
     void *keyed;                          /* api.c: calls under way that carry a requestKey */
     uint64_t chat_hold_us;                /* a commit failed: no tick of the conversations before */
     unsigned peers;                       /* connected now */
@@ -142,6 +148,12 @@ enum sotto_err sotto_node_config(struct sotto_node *n, struct sotto_config **out
 void sotto_node_configured(struct sotto_node *n);     /* takes over what may change while running */
 bool sotto_config_again(struct sotto_node *n);        /* SIGHUP (api_config.c) */
 void sotto_node_stop(struct sotto_node *n);           /* in the next turn of the loop: the running call is answered first */
+
+/* doors.c */
+int sotto_doors_start(struct sotto_node *n, char problem[1024]);       /* 0, or an exit code */
+void sotto_doors_configured(struct sotto_node *n);    /* http.hosts */
+void sotto_doors_refused(struct sotto_node *n, int code);              /* counts, and says so once a minute */
+void sotto_doors_free(struct sotto_node *n);          /* before the door itself */
 
 /* txn.c */
 void sotto_txn_begin(struct sotto_node *n);

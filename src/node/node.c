@@ -70,70 +70,10 @@ void sotto_node_configured(struct sotto_node *n)
 {
     enum sotto_level level;
     if (sotto_level_parse(&level, sotto_config_text(n->config, SOTTO_KEY_LOG_LEVEL)) == SOTTO_OK) (void)!sotto_io_log_level(n->log, NULL, level);
+    sotto_doors_configured(n);
     if (!n->net) return;
     sotto_net_set_plain(n->net, sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN));
     if (n->net_timer && !n->stopping) sotto_timer_set(n->net_timer, sotto_io_now().mono_us);      /* what waited may leave now */
-}
-
-/* ---- the door ---- */
-
-/* Kept in a list: the answer of a closed connection never comes, so its end frees them. */
-struct reply { struct reply *next, **back; struct sotto_node *node; uint64_t conn; };
-static void reply_free(struct reply *r)
-{
-    *r->back = r->next;
-    if (r->next) r->next->back = r->back;
-    free(r);
-}
-
-static void on_reply(void *ctx, struct sotto_span json)
-{
-    struct reply *r = ctx;
-    if (r->node->door) (void)!sotto_door_reply(r->node->door, r->conn, json);      /* a client that is gone needs no answer */
-    reply_free(r);
-}
-
-static void on_request(void *ctx, const struct sotto_door_request *request)
-{
-    struct sotto_node *n = ctx;
-    struct reply *r = malloc(sizeof *r);
-    if (!r) {
-        static const char busy[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1003,\"message\":\"The node has too much to do at this moment.\"}}";
-        (void)!sotto_door_reply(n->door, request->conn, sotto_span_str(busy));
-        return;
-    }
-    sotto_batch_close(n);                                 /* nobody is shown what is not durable */
-    *r = (struct reply){ .next = n->replies, .back = (struct reply **)&n->replies, .node = n, .conn = request->conn };
-    if (r->next) r->next->back = &r->next;
-    n->replies = r;
-    struct sotto_rpc_peer peer = { .conn = (void *)(uintptr_t)request->conn, .scopes = SOTTO_SCOPE_ALL, .can_subscribe = !request->http };
-    sotto_rpc_request(n->rpc, &peer, request->json, on_reply, r);
-}
-
-static bool on_health(void *ctx, struct sotto_buf *body)
-{
-    struct sotto_node *n = ctx;
-    sotto_batch_close(n);
-    json_t *status = sotto_status_json(n);
-    bool ok = !n->stopping && sotto_net_clock_off(n->net) == 0;
-    json_t *o = json_pack("{s:b,s:O}", "ok", ok, "parts", json_object_get(status, "parts"));
-    char *text = json_dumps(o, JSON_COMPACT);
-    if (text) (void)!sotto_buf_add(body, text, strlen(text));
-    free(text);
-    json_decref(o);
-    json_decref(status);
-    return ok;
-}
-
-static void on_closed(void *ctx, uint64_t conn)
-{
-    struct sotto_node *n = ctx;
-    sotto_rpc_conn_closed(n->rpc, (void *)(uintptr_t)conn);
-    sotto_events_closed(n, conn);
-    for (struct reply *r = n->replies, *next; r; r = next) {
-        next = r->next;
-        if (r->conn == conn) reply_free(r);
-    }
 }
 
 /* ---- start ---- */
@@ -192,26 +132,6 @@ static int start_data(struct sotto_node *n, char problem[1024])
     if (err != SOTTO_OK) return 10;
     if (info.unclean) sotto_log_line(n->log, SOTTO_LOG_INFO, "store", "recovered", NULL);
     return 0;
-}
-
-static int start_door(struct sotto_node *n, char problem[1024])
-{
-    static const char too_long[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"The line is longer than 5 MiB.\"}}";
-    enum sotto_err err = sotto_config_socket(n->socket_path, n->config);
-    if (err != SOTTO_OK) {
-        snprintf(problem, 1024, "The path of the socket is longer than 107 bytes. Set data.socket to a shorter one. (2105 CONFIG)");
-        return 10;
-    }
-    struct sotto_door_config config = {
-        .loop = n->loop, .log = n->log, .path = n->socket_path, .conns_max = (unsigned)sotto_config_number(n->config, SOTTO_KEY_LIMITS_DOOR_CONNS),
-        .too_long = sotto_span_str(too_long), .ctx = n, .request = on_request, .health = on_health, .closed = on_closed,
-    };
-    err = sotto_door_open(&n->door, &config);
-    if (err == SOTTO_OK) return 0;
-    if (err == SOTTO_ERR_IN_USE) snprintf(problem, 1024, "Another program answers at %s. Stop that one, or set data.socket. (2103 IN_USE)", n->socket_path);
-    else if (err == SOTTO_ERR_MODE) snprintf(problem, 1024, "The folder of %s can be entered by others: chmod 700. (2104 MODE)", n->socket_path);
-    else snprintf(problem, 1024, "The socket %s cannot be made (%s).", n->socket_path, sotto_err_name(err));
-    return 10;
 }
 
 static void prune(struct sotto_node *n, struct sotto_now now)
@@ -328,11 +248,13 @@ static void passphrase_file(struct sotto_node *n)
 
 static void ready(struct sotto_node *n, bool json)
 {
-    char enode[256] = "";
+    char enode[256] = "", http[64] = "";
     if (n->self.addr.family) sotto_enode_text(enode, &n->self);
+    if (n->http.family) sotto_addr_text(http, &n->http);
     if (json) {
         json_t *o = json_pack("{s:b,s:i,s:s,s:s,s:s,s:s}", "ready", 1, "pid", sotto_process_id(), "version", SOTTO_VERSION, "socket", n->socket_path, "network",
                               sotto_config_text(n->config, SOTTO_KEY_NETWORK_NAME), "networkId", "0x0000000000000000000000000000000000000000000000000000000000000000");
+        if (http[0]) json_object_set_new(o, "http", json_string(http));
         if (enode[0]) json_object_set_new(o, "peer", json_string(enode));
         char *text = json_dumps(o, JSON_COMPACT);
         if (text) puts(text);
@@ -340,6 +262,7 @@ static void ready(struct sotto_node *n, bool json)
         json_decref(o);
     } else {
         printf("sottod %s is up, network \"%s\"\n  socket  %s\n", SOTTO_VERSION, sotto_config_text(n->config, SOTTO_KEY_NETWORK_NAME), n->socket_path);
+        if (http[0]) printf("  http    http://%s              (token: %s/auth/cookie)\n", http, n->data_dir);
         if (enode[0]) printf("  peer    %s\n", enode);
         printf("  chat    sotto%s%s              (stop the node: Ctrl+C, or sotto node stop)\n", sotto_config_source(n->config, SOTTO_KEY_DATA_DIR) != SOTTO_SOURCE_BUILT_IN ? " --data " : "",
                sotto_config_source(n->config, SOTTO_KEY_DATA_DIR) != SOTTO_SOURCE_BUILT_IN ? n->data_dir : "");
@@ -387,7 +310,7 @@ int sotto_node_start(struct sotto_node *n, char problem[1024])
     if (err == SOTTO_OK) {
         sotto_peers_added(n);
         sotto_network_flush(n);
-        code = start_door(n, problem);
+        code = sotto_doors_start(n, problem);
     }
     if (err != SOTTO_OK || code != 0) {
         if (!problem[0]) snprintf(problem, 1024, "The node cannot start (%s).", sotto_err_name(err));
@@ -417,7 +340,7 @@ int sotto_node_run(struct sotto_node *n, bool json)
  * may be a folder where other things lie. */
 static bool our_file(const char *name)
 {
-    static const char *const names[] = { "messages.db", "messages.db-wal", "messages.db-shm", "messages.db-journal", "vault", "network", "lock", "sotto.sock" };
+    static const char *const names[] = { "messages.db", "messages.db-wal", "messages.db-shm", "messages.db-journal", "auth", "vault", "network", "lock", "sotto.sock" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0) return true;
     return false;
@@ -449,8 +372,7 @@ void sotto_node_free(struct sotto_node *n)
     if (n->rpc) sotto_rpc_free(n->rpc);                   /* waiting calls let go of their waiters */
     n->rpc = NULL;
     sotto_api_end(n);
-    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): reply_free takes the first reply out of the list, through its back
-    while (n->replies) reply_free(n->replies);
+    sotto_doors_free(n);
     sotto_events_free(n);
     sotto_tasks_free(n);
     sotto_network_free(n);

@@ -15,7 +15,7 @@ class ByHand(Scenario):
         nodes = []
         self.addCleanup(lambda: [n.end() for n in nodes])
         flags = {"network.name": "test-1", "network.local": "true", "ledger.backend": "none", "relay.profile": "off",
-                 "relay.receipt": "1s", "relay.plain": "true"}
+                 "relay.receipt": "1s", "relay.plain": "true", "http.port": "0"}
         enode = {}
         for number in range(1, 8):
             dials = {"network.static": [enode[i] for i in harness.Network.DIALS[number]]} if number > 1 else {}

@@ -20,7 +20,7 @@ class FirstRun(Scenario):
     def start(self, seconds):
         """./run until its last line of doors; returns (process, lines, seconds taken)."""
         start = time.monotonic()
-        process = subprocess.Popen([os.path.join(harness.ROOT, "run"), "--network.name", "test-run", "--network.local", "true"],
+        process = subprocess.Popen([os.path.join(harness.ROOT, "run"), "--network.name", "test-run", "--network.local", "true", "--http.port", "0"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    env={**os.environ, "DATA": os.path.join(self.folder, "data")})
         self.addCleanup(harness.end_process, process)

@@ -32,9 +32,9 @@ SLOW = float(os.environ.get("SOTTO_SLOW", "1"))
 SEED = int(os.environ.get("SOTTO_SEED") or random.SystemRandom().randrange(1, 2**63))
 dice = random.Random(SEED)
 
-# What experience.md 5.1 starts a test network with; no chain, no door but the socket.
+# What experience.md 5.1 starts a test network with; no chain, no door but the socket (tests/system/doors.py opens the other one).
 COMMON = {"network.name": "test-1", "network.local": "true", "ledger.backend": "none", "relay.profile": "off", "relay.receipt": "1s",
-          "relay.plain": "true", "vault.memory": "64MiB", "vault.passes": "2"}
+          "relay.plain": "true", "http.listen": "", "vault.memory": "64MiB", "vault.passes": "2"}
 FAST = {"relay.work": "8"}              # many messages: work that a test need not pay
 
 

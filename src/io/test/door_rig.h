@@ -22,7 +22,8 @@ static struct sotto_door_config config;
 static char path[128];
 static struct { uint64_t conn; char text[64]; } held[HELD_MAX];
 static unsigned held_count, requests, closed_count, most_held, idle_count;
-static uint64_t last_conn;
+static unsigned judged;
+static uint64_t last_conn, last_who;
 static bool healthy;
 static const char *failure;                     /* of the client; checked on the main thread after it was joined */
 static unsigned failure_line;
@@ -49,7 +50,8 @@ static inline void on_request(void *ctx, const struct sotto_door_request *r)
     assert_ptr_equal(ctx, &config);
     char text[64] = "";
     if (r->json.size > 0) memcpy(text, r->json.data, r->json.size < 63 ? r->json.size : 63);
-    assert_int_equal(r->uid, geteuid());
+    assert_true(r->tcp ? r->uid == UINT32_MAX : r->uid == geteuid());
+    last_who = r->who;
     requests++;
     last_conn = r->conn;
     unsigned number = 0;
@@ -100,11 +102,25 @@ static inline void on_request(void *ctx, const struct sotto_door_request *r)
     }
 }
 
-static inline bool on_health(void *ctx, struct sotto_buf *body)
+/* A judge with few rules; the real one is rpc/gate.h. */
+static inline void on_judge(void *ctx, struct sotto_door_verdict *v, const struct sotto_http_head *head)
 {
-    (void)ctx;
-    assert_ok(sotto_buf_add_span(body, sotto_span_str(healthy ? "{\"ok\":true}" : "{\"ok\":false}")));
-    return healthy;
+    static const char token[] = "Bearer good";
+    bool rpc = sotto_span_equal(head->path, sotto_span_str("/rpc")) || sotto_span_equal(head->path, sotto_span_str("/"));
+    bool ws = sotto_span_equal(head->path, sotto_span_str("/ws")), get = strcmp(head->method, "GET") == 0;
+    assert_ptr_equal(ctx, &config);
+    assert_true(v->way == SOTTO_DOOR_REFUSE && v->who == SOTTO_DOOR_NOBODY);
+    judged++;
+    if (!rpc && !ws && !sotto_span_equal(head->path, sotto_span_str("/healthz"))) v->status = 404;
+    else if (!head->local && !sotto_span_equal(head->authorization, sotto_span_str(token))) v->status = 401, v->more = "WWW-Authenticate: Bearer\r\n";
+    else if (rpc ? strcmp(head->method, "POST") != 0 : !get) v->status = 405;
+    else if (ws != head->upgrade) v->status = 426;
+    else if (rpc && (head->content_type.size < 16 || strncasecmp((const char *)head->content_type.data, "application/json", 16) != 0)) v->status = 415;
+    else v->way = rpc ? SOTTO_DOOR_CALL : ws ? SOTTO_DOOR_WEBSOCKET : SOTTO_DOOR_ANSWER;
+    if (v->way != SOTTO_DOOR_REFUSE) v->who = 7;
+    if (v->way != SOTTO_DOOR_ANSWER) return;
+    v->status = healthy ? 200 : 503;
+    assert_ok(sotto_buf_add_span(&v->body, sotto_span_str(healthy ? "{\"ok\":true}" : "{\"ok\":false}")));
 }
 
 static inline void on_closed(void *ctx, uint64_t conn)
@@ -121,12 +137,12 @@ static inline int setup(void **state)
     if (world_make(state) != 0) return -1;
     snprintf(path, sizeof path, "%s/run/sotto.sock", world_dir);
     held_count = requests = closed_count = most_held = idle_count = 0;
-    last_conn = 0;
+    last_conn = last_who = judged = 0;
     failure = NULL;
     healthy = true;
     if (sotto_loop_new(&loop) != SOTTO_OK) return -1;
     config = (struct sotto_door_config){ .loop = loop, .path = path, .message_max = MESSAGE_MAX, .too_long = sotto_span_str("{\"error\":\"too long\"}"),
-                                         .ctx = &config, .request = on_request, .health = on_health, .closed = on_closed };
+                                         .ctx = &config, .request = on_request, .judge = on_judge, .closed = on_closed };
     return 0;
 }
 

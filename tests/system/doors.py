@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""The HTTP door of one sottod on 127.0.0.1, knocked at as programs and as hostile pages and neighbours on the machine would
+(experience.md 2.5, walk-through 15): who passes, who is refused with which code, that a refusal changes nothing, and that the owner
+still gets in. The WebSocket client is Debian's python3-websockets, someone else's reading of RFC 6455."""
+import asyncio
+import base64
+import json
+import os
+import socket
+import stat
+
+import harness
+from harness import Network, RpcError, Scenario, sotto
+
+try:
+    import websockets
+    import websockets.exceptions
+except ImportError:
+    websockets = None
+
+HTTP = {"http.listen": "127.0.0.1", "http.port": "0"}
+
+
+class Door:
+    """Raw HTTP/1.1 to one address: every byte of a request is the test's."""
+
+    def __init__(self, node):
+        host, port = node.ready["http"].rsplit(":", 1)
+        self.address, self.name = (host, int(port)), node.ready["http"]
+        with open(os.path.join(node.data, "auth", "cookie"), encoding="ascii") as f:
+            self.cookie = f.read()
+
+    def dial(self, seconds=20):
+        s = socket.create_connection(self.address, seconds * harness.SLOW)
+        s.settimeout(seconds * harness.SLOW)
+        return s
+
+    def head(self, method, path, host=None, token="cookie", **fields):
+        """token: "cookie", None, or the text of the field. A field None is left out."""
+        rows = {"Host": host or self.name, **{k.replace("_", "-"): v for k, v in fields.items()}}
+        if token:
+            rows["Authorization"] = f"Bearer {self.cookie}" if token == "cookie" else token
+        return (f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in rows.items() if v is not None) + "\r\n").encode()
+
+    def ask(self, method, path, body=None, on=None, **fields):
+        """(status, fields, body); status 0: the connection ended without an answer."""
+        if body is not None:
+            fields.setdefault("Content_Type", "application/json")
+            fields.setdefault("Content_Length", str(len(body)))
+        s = on or self.dial()
+        try:
+            try:
+                s.sendall(self.head(method, path, **fields) + (body or b""))
+            except (BrokenPipeError, ConnectionResetError):
+                pass                                       # refused by the head alone: the answer is there
+            return self.answer(s)
+        finally:
+            if not on:
+                s.close()
+
+    @staticmethod
+    def answer(s):
+        data = b""
+        try:
+            while b"\r\n\r\n" not in data:
+                more = s.recv(65536)
+                if not more:
+                    return 0, {}, data
+                data += more
+            head, body = data.split(b"\r\n\r\n", 1)
+            first, *rows = head.decode().split("\r\n")
+            fields = {k.lower(): v.strip() for k, v in (row.split(":", 1) for row in rows)}
+            while len(body) < int(fields.get("content-length", 0)):
+                more = s.recv(65536)
+                if not more:
+                    break
+                body += more
+            return int(first.split()[1]), fields, body
+        except ConnectionResetError:
+            return 0, {}, data
+
+    def call(self, method, token="cookie", path="/rpc", **params):
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": harness.method_name(method), "params": params}).encode()
+        status, _, body = self.ask("POST", path, request, token=token)
+        if status != 200:
+            raise AssertionError(f"{method}: status {status} {body[:300]}")
+        answer = json.loads(body)
+        if "error" in answer:
+            raise RpcError(answer["error"])
+        return answer["result"]
+
+    def ws(self, path="/ws", token="cookie", **more):
+        fields = {"Authorization": f"Bearer {self.cookie}" if token == "cookie" else token} if token else {}
+        return websockets.connect(f"ws://{self.name}{path}", extra_headers=fields, max_size=None, compression=None, open_timeout=20 * harness.SLOW, **more)
+
+
+def request(method, number=1, **params):
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": harness.method_name(method), "params": params})
+
+
+class Doors(Scenario):
+    @classmethod
+    def setUpClass(cls):
+        cls.net = Network(1, flags=HTTP)
+        cls.node = cls.net.nodes[0]
+        cls.door = Door(cls.node)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.net.close()
+
+    def state(self):
+        """What a refused call must not have changed: everything a person or an operator could see."""
+        node = self.node
+        return [node.call(m) for m in ("account list", "contact list", "chat list", "job list", "config dump", "event now", "network peers")]
+
+    def setUp(self):
+        self.before = self.state()
+
+    def tearDown(self):
+        self.assertEqual(self.state(), self.before)
+        self.assertEqual(self.door.call("node status")["version"], self.node.ready["version"])        # and the owner gets in
+
+    def refuse(self, status, code, method, path, body=None, **fields):
+        got, rows, text = self.door.ask(method, path, body, **fields)
+        self.assertEqual(got, status, (method, path, fields, text[:200]))
+        self.assertFalse([k for k in rows if k.startswith("access-control")], rows)
+        if code:
+            error = json.loads(text)["error"]
+            self.assertEqual(error["code"], code, error)
+            return error
+        return text
+
+    def test_ready_line_cookie_and_calls(self):
+        self.assertRegex(self.node.ready["http"], r"^127\.0\.0\.1:\d+$")
+        self.assertEqual(self.node.call("node status")["doors"]["http"], self.node.ready["http"])
+        path = os.path.join(self.node.data, "auth", "cookie")
+        self.assertRegex(self.door.cookie, "^[0-9a-f]{64}$")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
+        one = request("node status", 8194821630590380).encode()
+        status, rows, body = self.door.ask("POST", "/", one)
+        self.assertEqual((status, rows["content-type"], json.loads(body)["id"]), (200, "application/json", 8194821630590380))
+        for name in (f"localhost:{self.door.address[1]}", f"LOCALHOST:{self.door.address[1]}", f"[::1]:{self.door.address[1]}"):
+            self.assertEqual(self.door.ask("POST", "/rpc", one, host=name, Origin=f"http://{name}")[0], 200, name)
+        for kind in ("application/json-rpc", "application/jsonrequest", "Application/JSON; charset=utf-8"):
+            self.assertEqual(self.door.ask("POST", "/rpc", one, Content_Type=kind)[0], 200, kind)
+        batch = f"[{one.decode()},{request('event now', 2)},{request('no such', 3)}]".encode()
+        answers = json.loads(self.door.ask("POST", "/rpc", batch)[2])
+        self.assertEqual([a["id"] for a in answers], [8194821630590380, 2, 3])
+        self.assertEqual(answers[2]["error"]["code"], -32601)
+        with self.door.dial() as s:                        # keep-alive
+            for _ in range(20):
+                self.assertEqual(self.door.ask("POST", "/rpc", one, on=s)[0], 200)
+        status, _, body = self.door.ask("GET", "/healthz")
+        self.assertEqual((status, json.loads(body)["ok"]), (200, True))
+        self.assertEqual(self.door.ask("GET", "/healthz", token=None)[0], 401)
+        # what asks for the passphrase in the call is for the socket alone
+        self.assertEqual(self.refused(1102, self.door.call, "account phrase", passphrase="").code, 1102)
+        self.assertEqual(self.refused(-32601, self.door.call, "event subscribe").data["name"], "METHOD_NOT_FOUND")
+
+    def test_tokens(self):
+        body = request("node stop").encode()
+        error = self.refuse(401, 1101, "POST", "/rpc", body, token=None)
+        self.assertEqual(error["data"]["name"], "NO_TOKEN")
+        for token in ("Bearer", "Bearer ", "Basic " + base64.b64encode(b"a:" + self.door.cookie.encode()).decode(), self.door.cookie):
+            self.refuse(401, 1101, "POST", "/rpc", body, token=token)
+        wrong = [self.door.cookie[:-1], self.door.cookie + "0", self.door.cookie.upper() + " ", "0" * 64, self.door.cookie[::-1]]
+        codes = []
+        for token in wrong * 2:
+            got, rows, text = self.door.ask("POST", "/rpc", body, token="Bearer " + token)
+            self.assertIn((got, json.loads(text)["error"]["code"]), ((401, 1101), (429, 1003)))
+            self.assertEqual("www-authenticate" in rows, got == 401)
+            codes.append(got)
+        self.assertIn(429, codes)                          # the sixth in a minute at the latest
+        self.assertLess(codes.count(401), 6)
+        self.assertEqual(self.door.ask("POST", f"/rpc?token={self.door.cookie}", body, token=None)[0], 401)
+        self.assertIn(self.door.ask("POST", f"/k/{self.door.cookie}/", body, token=None)[0], (401, 403))         # whisper's tokens only
+        self.assertNotIn(self.door.cookie, self.node.log())
+        with open(f"/proc/{self.node.process.pid}/cmdline", encoding="utf-8") as f:
+            self.assertNotIn(self.door.cookie, f.read())
+
+    def test_names_and_pages(self):
+        body, port = request("node stop").encode(), self.door.address[1]
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.2:{port}", f"localhost.:{port}", f"127.0.0.1:{port}@evil",
+                     f"0x7f000001:{port}", f"[::]:{port}", f"localhost:{port}, evil.example"):
+            error = self.refuse(403, 1103, "POST", "/rpc", body, host=host)
+            self.assertEqual(error["message"], "invalid host specified")
+        # no Host at all, and two of them
+        for rows in (b"", f"Host: {self.door.name}\r\nHost: evil.example\r\n".encode()):
+            with self.door.dial() as s:
+                s.sendall(b"POST /rpc HTTP/1.1\r\n" + rows + f"Authorization: Bearer {self.door.cookie}\r\nContent-Type: application/json\r\n"
+                          f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                self.assertIn(self.door.answer(s)[0], (0, 400, 403))
+        for origin in ("http://evil.example", "null", "https://127.0.0.1", f"https://{self.door.name}", f"http://{self.door.name}.evil.example",
+                       "file://", f"http://{self.door.name}/", "http://localhost"):
+            self.refuse(403, 1104, "POST", "/rpc", body, Origin=origin)
+        self.refuse(403, 1104, "OPTIONS", "/rpc", token=None, Origin=f"http://{self.door.name}", Access_Control_Request_Method="POST")
+        # what a form of another page can send without asking first; browsers that name no Origin are caught by the type
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
+            for fields in ({"Origin": "http://evil.example"}, {}):
+                got = self.door.ask("POST", "/rpc", body, Content_Type=kind, **fields)
+                self.assertEqual(got[0], 403 if fields else 415, (kind, fields))
+        self.assertEqual(self.refuse(415, 0, "POST", "/rpc", body, Content_Type="text/plain"), b"invalid content type, only application/json is supported")
+        for method, path, status in (("GET", "/rpc", 405), ("PUT", "/rpc", 405), ("DELETE", "/", 405), ("GET", "/none", 404), ("GET", "/../auth/cookie", 404),
+                                     ("GET", "/ws", 426), ("POST", "/healthz", 405), ("GET", "/k/", 404), ("GET", "/k/a/b", 404)):
+            self.refuse(status, 0, method, path)
+
+    def test_too_much(self):
+        ok, many = request("node status").encode(), 1000
+        self.assertEqual(self.refuse(413, 0, "POST", "/rpc", Content_Type="application/json", Content_Length="5242881"),
+                         b"content length too large (5242881>5242880)")
+        self.refuse(411, 0, "POST", "/rpc", Content_Type="application/json")
+        self.refuse(411, 0, "POST", "/rpc", Content_Type="application/json", Transfer_Encoding="chunked")
+        self.refuse(400, 0, "POST", "/rpc", Content_Type="application/json", Content_Length="-1")
+        self.assertIn(self.door.ask("POST", "/rpc", ok, X_Long="a" * 9000)[0], (0, 400, 431))
+        padded = ok[:-1] + b" " * (5242880 - len(ok)) + b"}"
+        self.assertEqual(self.door.ask("POST", "/rpc", padded)[0], 200)
+        for text, code in ((b"[" * 33 + b"]" * 33, -32600), (b"[" + b",".join([ok] * 101) + b"]", -32600), (b"[]", -32600), (b"null", -32600),
+                           (b"[null]", -32600), (b"{", -32700), (b'{"a":' * 100000, -32600)):
+            status, _, body = self.door.ask("POST", "/rpc", text)
+            answer = json.loads(body)
+            answer = answer[0] if isinstance(answer, list) else answer
+            self.assertEqual((status, answer["error"]["code"], answer["id"]), (200, code, None), text[:40])
+        self.assertEqual(len(json.loads(self.door.ask("POST", "/rpc", b"[" + b",".join([ok] * 100) + b"]")[2])), 100)
+        # slow and half-open ones beside a crowd: the owner is not kept waiting, neither here nor at the socket
+        slow = [self.door.dial() for _ in range(10)]
+        for i, s in enumerate(slow):
+            s.sendall(self.door.head("POST", "/rpc", Content_Type="application/json", Content_Length="1000")[:40 * i + 1])
+        crowd = []
+        for i in range(many):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(self.door.address)
+            crowd.append(s)
+            if i % 100 == 99:
+                self.assertEqual(self.door.call("node status")["version"], self.node.ready["version"])
+                self.node.call("node status")
+        for s in crowd + slow:
+            s.close()
+
+    def test_websocket(self):
+        if not websockets:
+            self.skipTest("needs python3-websockets")
+        asyncio.run(asyncio.wait_for(self.websocket(), 60 * harness.SLOW))
+
+    async def ws_refused(self, status, **more):
+        with self.assertRaises(websockets.exceptions.InvalidStatusCode) as caught:
+            async with self.door.ws(**more):
+                pass
+        self.assertEqual(caught.exception.status_code, status, more)
+
+    async def websocket(self):
+        await self.ws_refused(401, token=None)
+        await self.ws_refused(404, path="/none")
+        await self.ws_refused(405, path="/rpc")
+        await self.ws_refused(403, origin="http://evil.example")
+        await self.ws_refused(403, origin="null")
+        async with self.door.ws(origin=f"http://{self.door.name}") as ws:
+            await ws.send(request("node status", "1.50"))
+            self.assertEqual(json.loads(await ws.recv())["id"], "1.50")
+            await ws.send(b'{"jsonrpc":"2.0","id":1.50,"method":"sotto_eventNow"}')                 # a binary frame
+            self.assertIn('"id":1.50,', await ws.recv())
+            await ws.send(iter([request("event now")[:20], request("event now")[20:]]))             # in fragments
+            self.assertIn("cursor", json.loads(await ws.recv())["result"])
+            await ws.send("[" + ",".join([request("event now", i) for i in range(100)]) + "]")
+            self.assertEqual([a["id"] for a in json.loads(await ws.recv())], list(range(100)))
+            await ws.send("nonsense")
+            self.assertEqual(json.loads(await ws.recv())["error"]["code"], -32700)
+            for i in range(500):                           # without waiting for one answer
+                await ws.send(request("event now", i))
+            self.assertEqual(sorted([json.loads(await ws.recv())["id"] for _ in range(500)]), list(range(500)))
+            await (await ws.ping())
+            padded = request("event now", 7)
+            await ws.send(padded[:-1] + " " * (5242880 - len(padded)) + "}")
+            self.assertEqual(json.loads(await ws.recv())["id"], 7)
+        async with self.door.ws() as ws:                   # one byte too many
+            with self.assertRaises(websockets.exceptions.ConnectionClosedError) as caught:
+                await ws.send(" " * 5242881)
+                await ws.recv()
+            self.assertEqual(caught.exception.code, 1009)
+        async with self.door.ws() as ws, self.door.ws() as other:        # what is pushed reaches who asked, and nobody else
+            await ws.send(request("event subscribe", kinds=["job.done"]))
+            number = json.loads(await ws.recv())["result"]
+            self.node.job("backup create", path=os.path.join(self.net.folder, "ws.bak"), passphrase="p")
+            pushed = json.loads(await ws.recv())
+            self.assertEqual((pushed["method"], pushed["params"]["subscription"], pushed["params"]["result"]["kind"]), ("sotto_event", number, "job.done"))
+            self.assertNotIn("id", pushed)
+            await other.send(request("event unsubscribe", subscription=number))
+            self.assertEqual(json.loads(await other.recv())["error"]["code"], 1002)
+            await ws.send(request("event unsubscribe", subscription=number))
+            self.assertIs(json.loads(await ws.recv())["result"], True)
+        self.before = self.state()                         # that job was ours
+
+    def test_unsafe_address(self):
+        done = harness.subprocess.run([harness.SOTTOD, "--data", os.path.join(self.net.folder, "x"), "--network.local", "true", "--http.listen", "0.0.0.0"],
+                                      capture_output=True, text=True, timeout=30 * harness.SLOW)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("2006 UNSAFE_LISTEN", done.stderr)
+        done = harness.subprocess.run([harness.SOTTOD, "--data", os.path.join(self.net.folder, "y"), "--network.local", "true",
+                                       "--http.port", str(self.door.address[1])], capture_output=True, text=True, timeout=30 * harness.SLOW)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("2003 PORT_USED", done.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
