@@ -182,6 +182,7 @@ void sotto_conn_end(struct sotto_host *h, struct sotto_conn *c, enum sotto_end e
     if (c->state == SOTTO_CONN_CLOSING) return;
     sotto_log_line(h->config.log, ends[end].score ? SOTTO_LOG_INFO : SOTTO_LOG_DEBUG, "p2p", "peer.end", "conn=%u state=%s why=%s",
                    c->id, states[c->state].name, ends[end].what);
+    c->ours = end == SOTTO_END_REPLACED || end == SOTTO_END_ALREADY || end == SOTTO_END_SHED || end == SOTTO_END_REQUESTED || end == SOTTO_END_QUITTING;
     bool exempt = sotto_host_exempt(h, &c->addr);
     if (ends[end].score) {
         c->offended = true;
@@ -264,6 +265,7 @@ static void read_keys(struct sotto_host *h, struct sotto_conn *c, struct sotto_n
         return;
     }
     expect_head(c);
+    c->proven = true;
     move(c, SOTTO_CONN_HELLO);                        /* Hello and its refusals go out without waiting for theirs */
     if (verdict != SOTTO_ENDS) sotto_conn_end(h, c, verdict, now, out);
     else if (send_hello(h, c, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
@@ -319,6 +321,12 @@ static void got_hello(struct sotto_host *h, struct sotto_conn *c, struct sotto_s
         sotto_conn_end(h, c, SOTTO_END_USELESS, now, out);
         return;
     }
+    sotto_outbound_up(h, c, now);
+    if (c->feeler) {                                  /* that was all we wanted to know */
+        c->up_us = now.mono_us;
+        sotto_conn_end(h, c, SOTTO_END_REQUESTED, now, out);
+        return;
+    }
     go_up(h, c, now, out);
 }
 
@@ -327,6 +335,7 @@ static void got_disconnect(struct sotto_host *h, struct sotto_conn *c, struct so
     uint64_t reason = sotto_disconnect_read(payload);
     sotto_log_line(h->config.log, SOTTO_LOG_DEBUG, "p2p", "peer.told", "conn=%u reason=%llu", c->id, (unsigned long long)reason);
     if (reason == SOTTO_REASON_USELESS) c->useless = true;
+    c->told = true;
     sotto_conn_end(h, c, SOTTO_END_TOLD, now, out);
 }
 

@@ -28,10 +28,12 @@ enum sotto_err sotto_host_new(struct sotto_host **out, const struct sotto_host_c
     if (config->capability_count) memcpy(h->caps, config->capabilities, config->capability_count * sizeof *h->caps);
     h->config.capabilities = h->caps;
     h->conn_max = config->inbound_max + config->outbound_max + config->static_max + SOTTO_HANDSHAKES_MAX;
+    if (config->book) h->conn_max += config->outbound_max + 2;         /* second addresses, and the feeler's */
     h->conns = calloc(h->conn_max, sizeof(struct sotto_conn *));
     h->statics = calloc(config->static_max + 1u, sizeof *h->statics);
+    h->slots = calloc(h->conn_max, sizeof *h->slots);
     h->rep = sotto_rep_new();
-    if (!h->conns || !h->statics || !h->rep) {
+    if (!h->conns || !h->statics || !h->slots || !h->rep || sotto_outbound_new(h) != SOTTO_OK) {
         sotto_host_free(h);
         return SOTTO_ERR_NOMEM;
     }
@@ -45,6 +47,8 @@ void sotto_host_free(struct sotto_host *h)
     for (unsigned i = 0; h->conns && i < h->conn_count; i++) sotto_conn_free(h, h->conns[i]);      /* conns: NULL when _new lacked memory */
     free(h->conns);
     free(h->statics);
+    free(h->slots);
+    sotto_dial_free(h->dial);
     sotto_rep_free(h->rep);
     sotto_wipe(h, sizeof *h);
     free(h);
@@ -67,20 +71,11 @@ static struct sotto_conn *find_open(const struct sotto_host *h, uint32_t id)
 
 /* ---- static peers ---- */
 
-static uint64_t redial_delay(struct sotto_host *h, unsigned failures)
-{
-    uint64_t us = h->config.local ? SOTTO_REDIAL_LOCAL_US : SOTTO_REDIAL_US;
-    uint64_t max = h->config.local ? SOTTO_REDIAL_LOCAL_MAX_US : SOTTO_REDIAL_MAX_US;
-    for (; failures && us < max; failures--) us *= 2;
-    if (us > max) us = max;
-    return us / 100 * (100 - SOTTO_REDIAL_SPREAD_PERCENT + sotto_rng_below(h->config.rng, 2 * SOTTO_REDIAL_SPREAD_PERCENT + 1));
-}
-
 static void back_off(struct sotto_host *h, struct sotto_static *s, const struct sotto_conn *c, struct sotto_now now)
 {
     uint64_t counts = h->config.local ? SOTTO_UP_COUNTS_LOCAL_US : SOTTO_UP_COUNTS_US;
     if (c->announced && !c->offended && now.mono_us - c->up_us >= counts) s->failures = 0;
-    uint64_t delay = c->useless ? SOTTO_USELESS_US : redial_delay(h, s->failures);
+    uint64_t delay = c->useless ? SOTTO_USELESS_US : sotto_dial_delay_us(h->config.rng, s->failures, h->config.local);
     if (s->failures < 32) s->failures++;              /* far past the longest delay */
     s->next_us = now.mono_us + delay;
     s->conn = 0;
@@ -112,7 +107,8 @@ static struct sotto_conn *dial_node(struct sotto_host *h, const struct sotto_eno
 static void dial(struct sotto_host *h, struct sotto_static *s, struct sotto_now now, struct sotto_outq *out)
 {
     struct sotto_conn *c = sotto_host_by_key(h, s->node.key);
-    if (c) {                                          /* it called us */
+    if (c) {                                          /* it called us, or is one of the general peers */
+        sotto_outbound_release(h, c, now);
         s->conn = c->id;
         c->is_static = true;
         return;
@@ -128,10 +124,12 @@ static void dial(struct sotto_host *h, struct sotto_static *s, struct sotto_now 
 
 static void dial_due(struct sotto_host *h, struct sotto_now now, struct sotto_outq *out)
 {
+    sotto_outbound_dial(h, true, now, out);
     for (unsigned i = 0; i < h->static_count && !h->quitting; i++) {
         struct sotto_static *s = &h->statics[i];
         if (s->conn == 0 && dial_time(h, s) <= now.mono_us) dial(h, s, now, out);
     }
+    sotto_outbound_dial(h, false, now, out);
 }
 
 /* ---- steps ---- */
@@ -161,6 +159,7 @@ static void sweep(struct sotto_host *h, struct sotto_now now, struct sotto_outq 
             const struct sotto_capability *cap = c->blocks[b].cap;
             if (cap->down) cap->down(cap->owner, c->id, now);
         }
+        sotto_outbound_ended(h, c, now);
         sotto_conn_free(h, c);
         i = 0;
     }
@@ -187,6 +186,7 @@ void sotto_host_step(struct sotto_host *h, const struct sotto_in *in, struct sot
     switch (in->kind) {
     case SOTTO_IN_OPENED:
         if (c) sotto_conn_opened(h, c, now, out);
+        if (c) sotto_outbound_opened(h, c, now, out);
         break;
     case SOTTO_IN_ACCEPTED:
         if (!c) accept_conn(h, in, now, out);
@@ -225,7 +225,8 @@ uint64_t sotto_host_deadline(const struct sotto_host *h)
         uint64_t t = h->statics[i].conn ? UINT64_MAX : dial_time(h, &h->statics[i]);
         if (t < at) at = t;
     }
-    return at;
+    uint64_t t = h->dial && !h->quitting ? sotto_dial_deadline(h->dial) : UINT64_MAX;
+    return t < at ? t : at;
 }
 
 /* ---- the operator's calls ---- */
@@ -248,10 +249,13 @@ enum sotto_err sotto_host_remove(struct sotto_host *h, const uint8_t key[64], st
     struct sotto_conn *c = sotto_host_by_key(h, key);
     if (!s && !c) return SOTTO_ERR_MISSING;
     if (s) *s = h->statics[--h->static_count];
-    if (c) sotto_conn_end(h, c, SOTTO_END_REQUESTED, now, out);
+    for (; c; c = sotto_host_by_key(h, key)) sotto_conn_end(h, c, SOTTO_END_REQUESTED, now, out);
+    if (h->config.book) sotto_book_forget(h->config.book, key);        /* else it would be dialled again at once */
     sweep(h, now, out);
     return SOTTO_OK;
 }
+
+struct sotto_dial *sotto_host_dialler(struct sotto_host *h) { return h->dial; }
 
 enum sotto_err sotto_host_ban(struct sotto_host *h, const uint8_t key[64], uint64_t us, struct sotto_now now, struct sotto_outq *out)
 {
@@ -259,7 +263,7 @@ enum sotto_err sotto_host_ban(struct sotto_host *h, const uint8_t key[64], uint6
     uint64_t until = us > UINT64_MAX - now.mono_us ? UINT64_MAX : now.mono_us + us;
     sotto_rep_node_ban(h->rep, key, until, now);
     struct sotto_conn *c = sotto_host_by_key(h, key);
-    if (c && us) sotto_conn_end(h, c, SOTTO_END_REQUESTED, now, out);
+    for (; c && us; c = sotto_host_by_key(h, key)) sotto_conn_end(h, c, SOTTO_END_REQUESTED, now, out);      /* two, while it is dialled at both of its addresses */
     sweep(h, now, out);
     return SOTTO_OK;
 }

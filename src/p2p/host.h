@@ -1,7 +1,7 @@
 /* The p2p host: every connection of a node, from the first byte to the last (network.md 1, devp2p.md 5-7).
  *
- * Runs RLPx and p2p/5 on each connection, dials static peers and keeps them, answers pings, counts offences, bans, and
- * hands the messages of each capability to its owner. A step machine: no socket, no clock (base/step.h).
+ * Runs RLPx and p2p/5 on each connection, dials static peers and keeps them, dials general ones out of the address book (p2p/dial.h),
+ * answers pings, counts offences, bans, and hands the messages of each capability to its owner. A step machine: no socket, no clock (base/step.h).
  *
  *     DIAL or ACCEPT -> KEYS -> HELLO -> UP -> CLOSING            any state may go to CLOSING
  *
@@ -27,6 +27,8 @@ SOTTO_MUST_USE enum sotto_err sotto_enode_parse(struct sotto_enode *out, struct 
 void sotto_enode_text(char out[256], const struct sotto_enode *e);
 
 struct sotto_host;
+struct sotto_book;
+struct sotto_dial;
 
 /* One capability. Called inside sotto_host_step; may call sotto_host_send, _disconnect, _offend. codes = size of its block. */
 struct sotto_capability {
@@ -46,6 +48,7 @@ struct sotto_host_config {
     uint32_t message_max;                 /* largest uncompressed payload taken from a peer: 10 MiB */
     const struct sotto_capability *capabilities;
     unsigned capability_count;
+    struct sotto_book *book;              /* p2p/book.h: general peers are dialled from it; outlives the host. NULL: static peers only */
     struct sotto_rng *rng;
     struct sotto_log *log;                /* may be NULL */
 };
@@ -77,6 +80,8 @@ SOTTO_MUST_USE enum sotto_err sotto_host_add(struct sotto_host *h, const struct 
  * itself, a banned one, or the host is quitting; ERR_EXISTS: a static peer, or there is a connection; ERR_FULL: no place is free for one
  * of its network group (IPv4 /16, IPv6 /32: one each). */
 SOTTO_MUST_USE enum sotto_err sotto_host_dial(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
+/* Who is dialled besides the static peers (p2p/dial.h): its bootstrap nodes and its bytes; both before the first step. NULL without a book. */
+struct sotto_dial *sotto_host_dialler(struct sotto_host *h);
 /* Forgets a static peer and disconnects it (0x00); a connected peer that is not static is disconnected. ERR_MISSING: neither. */
 SOTTO_MUST_USE enum sotto_err sotto_host_remove(struct sotto_host *h, const uint8_t key[64], struct sotto_now now, struct sotto_outq *out);
 /* By the operator, so it holds for static peers too: disconnects (0x00), then neither accepts nor dials for us microseconds from

@@ -2,10 +2,12 @@
 #ifndef SOTTO_P2P_STATE_H
 #define SOTTO_P2P_STATE_H
 
+#include "p2p/dial.h"
 #include "p2p/frame.h"
 #include "p2p/hello.h"
 #include "p2p/host.h"
 #include "p2p/rep.h"
+#include "p2p/slots.h"
 
 /* Times (network.md 1, devp2p.md 7). The 1 s for writing a Disconnect is kept by whoever carries out CLOSE with token 1. */
 #define SOTTO_SECOND_US 1000000ull
@@ -34,11 +36,6 @@
 #define SOTTO_BIG_BUDGET (32u << 20)
 #define SOTTO_SEND_BACKLOG_MAX (2u << 20)                 /* a peer's queue; one larger message is taken when it is empty */
 #define SOTTO_HANDSHAKES_MAX 50u
-
-/* Slots per network group: IPv4 /16 or IPv6 /32, and within it /24 or /64, and one address. */
-#define SOTTO_INBOUND_PER_GROUP 4u
-#define SOTTO_INBOUND_PER_SUBNET 2u
-#define SOTTO_INBOUND_PER_ADDRESS 1u
 
 enum sotto_conn_state { SOTTO_CONN_DIALING, SOTTO_CONN_KEYS, SOTTO_CONN_HELLO, SOTTO_CONN_UP, SOTTO_CONN_CLOSING, SOTTO_CONN_STATES };
 
@@ -88,6 +85,9 @@ struct sotto_conn {
     bool compress;                        /* Hello exchanged, the peer's version is 5 or more */
     bool announced;                       /* UP was told outside: DOWN must be */
     bool offended, useless;
+    bool proven, told, ours;              /* the peer's key was proven; it said Disconnect; the end is our doing and no fault of the peer's */
+    uint32_t ticket;                      /* of the dial (p2p/dial.h) that wants this connection, 0: none */
+    bool feeler;                          /* ends with Hello */
     bool paused;
     bool close_due, close_soft;           /* CLOSING: CLOSE is not in the queue yet; with token 1 */
     struct sotto_addr addr;
@@ -124,6 +124,8 @@ struct sotto_host {
     struct sotto_static *statics;
     unsigned static_count;
     struct sotto_rep *rep;
+    struct sotto_dial *dial;              /* NULL: static peers only */
+    struct sotto_slot *slots;             /* room for a question to slots.h */
     size_t budget_used;
     uint32_t last_conn;
     bool quitting, dirty;                 /* dirty: a connection waits in CLOSING to be swept */
@@ -145,7 +147,15 @@ void sotto_conn_close(struct sotto_host *h, struct sotto_conn *c, enum sotto_rea
 void sotto_conn_lost(struct sotto_host *h, struct sotto_conn *c);         /* io said CLOSED */
 bool sotto_conn_say_closed(struct sotto_conn *c, struct sotto_outq *out); /* puts CLOSE out if it is due; false: no room */
 
-/* slots.c: who may stay. */
+/* outbound.c: carries out what p2p/dial.h wishes and tells it what became of that. */
+SOTTO_MUST_USE enum sotto_err sotto_outbound_new(struct sotto_host *h);
+void sotto_outbound_dial(struct sotto_host *h, bool first, struct sotto_now now, struct sotto_outq *out);
+void sotto_outbound_opened(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out);
+void sotto_outbound_up(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now);
+void sotto_outbound_ended(struct sotto_host *h, const struct sotto_conn *c, struct sotto_now now);       /* it is out of the list already */
+void sotto_outbound_release(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now);           /* it is kept for another reason now */
+
+/* admit.c: who may stay. */
 struct sotto_conn *sotto_host_by_key(const struct sotto_host *h, const uint8_t key[64]);          /* not in CLOSING */
 struct sotto_static *sotto_host_static(const struct sotto_host *h, const uint8_t key[64]);
 bool sotto_host_exempt(const struct sotto_host *h, const struct sotto_addr *addr);                /* from address rules */
