@@ -1,6 +1,7 @@
 /* sotto-lab: the papers' literal forms, computed and taken apart, and the simulator. It speaks to no node, reads no vault, and no node can
  * be switched into anything it does. Secrets stand in its arguments on purpose: never use one that means something. */
 #include "literal.h"
+#include "whisper.h"
 
 #include "base/text.h"
 #include "sim/run.h"
@@ -17,7 +18,9 @@ static int usage(void)
           "  sotto-lab kdac --x HEX --t N --ka HEX --kb HEX\n"
           "      the paper's key derivation: 64-bit seed x (16 digits), clock t, private keys k_A and k_B (64 digits each)\n"
           "  sotto-lab sim --world NAME --seed FIRST --count N [--trace FILE]\n"
-          "      whole nodes in a simulated world where everything goes wrong that can; sotto-lab sim --list names the worlds\n",
+          "      whole nodes in a simulated world where everything goes wrong that can; sotto-lab sim --list names the worlds\n"
+          "  sotto-lab whisper ATTACK|--all [--seed S] [--trials N] [--jobs N] [--json]\n"
+          "      attacks on Whisper, what they pay and what others lose; sotto-lab whisper --help names them\n",
           stderr);
     return EXIT_USAGE;
 }
@@ -90,5 +93,6 @@ int main(int argc, char **argv)
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     if (argc >= 2 && strcmp(argv[1], "kdac") == 0) return kdac(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "sim") == 0) return sim_command(argc - 2, argv + 2);
+    if (argc >= 2 && strcmp(argv[1], "whisper") == 0) return lab_whisper_command(argc - 2, argv + 2);
     return usage();
 }
