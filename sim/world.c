@@ -337,6 +337,7 @@ void sim_world_free(struct sim_world *w)
     if (!w) return;
     w->stepped = NULL;
     w->trace = NULL;
+    sim_udp_forget(w);                                /* while the machines that they are from are there */
     for (unsigned i = 0; i < w->machine_count; i++) {
         if (w->machines[i]->node) throw_away(w->machines[i]);
         sim_door_forget(w->machines[i]);
@@ -344,7 +345,6 @@ void sim_world_free(struct sim_world *w)
         SOTTO_WIPE(w->machines[i]->entropy);
         free(w->machines[i]);
     }
-    sim_udp_forget(w);
     sim_net_free(w->net);
     sim_watch_free(w->watch);
     free(w->heap);
