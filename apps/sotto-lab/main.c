@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "sim/run.h"
+#include "sim/strangers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,9 @@ static int usage(void)
           "  sotto-lab sim --world NAME --seed FIRST --count N [--trace FILE]\n"
           "      whole nodes in a simulated world where everything goes wrong that can; sotto-lab sim --list names the worlds\n"
           "  sotto-lab whisper ATTACK|--all [--seed S] [--trials N] [--jobs N] [--json]\n"
-          "      attacks on Whisper, what they pay and what others lose; sotto-lab whisper --help names them\n",
+          "      attacks on Whisper, what they pay and what others lose; sotto-lab whisper --help names them\n"
+          "  sotto-lab strangers [--seed FIRST] [--count N] [--no-groups]\n"
+          "      a thousand nodes that find and dial each other, a fifth of them hostile\n",
           stderr);
     return EXIT_USAGE;
 }
@@ -94,5 +97,6 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "kdac") == 0) return kdac(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "sim") == 0) return sim_command(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "whisper") == 0) return lab_whisper_command(argc - 2, argv + 2);
+    if (argc >= 2 && strcmp(argv[1], "strangers") == 0) return sim_strangers_command(argc - 2, argv + 2);
     return usage();
 }
