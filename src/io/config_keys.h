@@ -24,6 +24,7 @@
     X(RELAY_WORK, "relay.work", COUNT, "19", 0, 32, RESTART | TEST, "network.md 5", "zero bits of work on native envelopes")  \
     X(RELAY_PLAIN, "relay.plain", BOOL, "false", 0, 1, 0, "network.md 4", "send through shh/6 neighbours when no first hop speaks sotto/1") \
     X(RELAY_POOL, "relay.pool", BYTES, "64MiB", 1048576, 4294967296, RESTART, "network.md 10", "largest sum of envelopes kept for others") \
+    X(RELAY_FLUSH, "relay.flush", TIME, "1s", 1, 60000, RESTART, "network.md 10", "mean wait before news go to a neighbour; shorter tells more of where they came from") \
     X(WHISPER_BRIDGE, "whisper.bridge", BOOL, "false", 0, 1, RESTART, "network.md 1", "dials found nodes too that do not say they are of Sotto") \
     X(LEDGER_BACKEND, "ledger.backend", WORD, "none", 0, 0, RESTART, "messaging.md 2.2", "where identities are registered|none") \
     X(VAULT_MEMORY, "vault.memory", BYTES, "256MiB", 67108864, 4294967296, 0, "messaging.md 1.2", "Argon2id memory for new passphrases") \
@@ -42,6 +43,7 @@
     X(LIMITS_INBOUND, "limits.inbound", COUNT, "36", 0, 1024, RESTART, "network.md 1", "peers that dialled us")              \
     X(LIMITS_OUTBOUND, "limits.outbound", COUNT, "8", 1, 256, RESTART, "network.md 1", "peers that we dialled")              \
     X(LIMITS_STATIC, "limits.static", COUNT, "6", 0, 256, RESTART, "network.md 1", "static peers") \
+    X(LIMITS_ENVELOPES, "limits.envelopes", COUNT, "20", 1, 1000000, RESTART, "network.md 1", "envelopes a second from and to each neighbour; 20 seconds' worth at once") \
     X(LIMITS_TABLES, "limits.tables", COUNT, "0", 0, 64, RESTART, "messaging.md 4.11", "busy contacts with tables for quicker keys, 208 KiB each, half of it locked; 0: none")
 
 enum sotto_config_key_id {

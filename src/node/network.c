@@ -569,7 +569,8 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
     }
     struct sotto_net_config config = {
         .key = key, .listen_port = bound.family ? bound.port : 0, .local = n->local, .plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN),
-        .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .flush_mean_us = 1000000, .emit_mean_us = 500000,
+        .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .emit_mean_us = 500000,
+        .flush_mean_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_FLUSH), .rate = (uint32_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_ENVELOPES),
         .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .rng = &n->rng.rng, .log = n->log,
     };
     err = sotto_net_new(&n->net, &config);

@@ -198,7 +198,8 @@ static void up(void *owner, uint32_t conn, struct sotto_now now)
     p->status_by_us = now.mono_us + SOTTO_SHH_STATUS_US;
     p->everything = true;
     p->flush_us = NONE;
-    p->give = p->take = sotto_bucket_make(SOTTO_SHH_RATE, SOTTO_SHH_BURST, now.mono_us);
+    uint32_t rate = s->config.rate ? s->config.rate : SOTTO_SHH_RATE;
+    p->give = p->take = sotto_bucket_make(rate, rate * SOTTO_SHH_BURST_S, now.mono_us);
     sotto_bucket_credit(&p->take, p->inbound ? s->config.catch_up_inbound : s->config.catch_up_outbound);
     sotto_bucket_credit(&p->give, p->inbound ? s->config.catch_up_outbound : s->config.catch_up_inbound);
     p->known = sotto_ids_make(SOTTO_SHH_KNOWN_MAX);

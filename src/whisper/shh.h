@@ -23,7 +23,7 @@ enum {
 #define SOTTO_SHH_STATUS_US 10000000u             /* Status must come within; geth sets no timer */
 #define SOTTO_SHH_PACKET_MAX 1048575u             /* bytes of a packet we send: below the 1 MiB where geth cuts off */
 #define SOTTO_SHH_RATE 20u                        /* envelopes a second a peer may bring, and we bring a peer */
-#define SOTTO_SHH_BURST 400u
+#define SOTTO_SHH_BURST_S 20u                     /* seconds' worth that may come at once */
 #define SOTTO_SHH_CATCH_UP_BYTES 4096u            /* mean size in a packet of what a credit for catching up is good for: native envelopes, not megabytes */
 #define SOTTO_SHH_WAIT_US 10000000u               /* unpaid envelopes wait so long, then they are dropped */
 #define SOTTO_SHH_DROPS_MAX 3u                    /* so many such drops in 5 min end the connection */
@@ -48,6 +48,7 @@ struct sotto_shh_config {
      * that we dialled. Both sides reckon alike, so it is also what we bring. 0: the burst only. */
     uint32_t catch_up_inbound, catch_up_outbound;
     uint32_t batch;                               /* envelopes hashed together: SOTTO_ENVELOPE_BATCH; fewer change no result (tests) */
+    uint32_t rate;                                /* envelopes a second, SOTTO_SHH_BURST_S of them at once; 0: SOTTO_SHH_RATE */
 };
 
 struct sotto_shh_stats {

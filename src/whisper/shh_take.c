@@ -213,7 +213,8 @@ static void drop_unpaid(struct sotto_shh *s, struct shh_peer *p, uint32_t count,
 /* Back-pressure: the peer is not read until what waits can be paid, or is given up. */
 static void rest(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
 {
-    uint32_t tokens = p->waiting_count < SOTTO_SHH_BURST ? p->waiting_count : SOTTO_SHH_BURST;
+    uint64_t burst = p->take.burst_millionths / PERMILLION;
+    uint32_t tokens = p->waiting_count < burst ? p->waiting_count : (uint32_t)burst;
     uint64_t until = now.mono_us + sotto_bucket_wait_us(&p->take, tokens, now.mono_us);
     sotto_host_pause(s->host, p->conn, until < p->waiting_until_us ? until : p->waiting_until_us, s->out);
 }
@@ -274,8 +275,8 @@ void shh_take_waiting(struct sotto_shh *s, struct shh_peer *p, struct sotto_now 
 uint64_t shh_take_deadline(const struct shh_peer *p)
 {
     if (p->waiting_count == 0) return NONE;
-    uint64_t batch = p->waiting_count < SOTTO_SHH_RATE ? p->waiting_count : SOTTO_SHH_RATE;
+    uint64_t batch = p->waiting_count < p->take.rate ? p->waiting_count : p->take.rate;
     uint64_t want = batch * PERMILLION, lack = want > p->take.level ? want - p->take.level : 0;
-    uint64_t at = p->take.at_us + (lack + SOTTO_SHH_RATE - 1) / SOTTO_SHH_RATE;
+    uint64_t at = p->take.at_us + (lack + p->take.rate - 1) / p->take.rate;
     return at < p->waiting_until_us ? at : p->waiting_until_us;
 }

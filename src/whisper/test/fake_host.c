@@ -69,6 +69,25 @@ static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sott
     f->first_hops++;
 }
 
+static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, struct sotto_shh_config shh)
+{
+    memset(f, 0, sizeof *f);
+    sotto_rng_from_seed(&f->rng, seed, "whisper test");
+    struct sotto_pool_config config = pool ? *pool : (struct sotto_pool_config){ 64u << 20, 65536, SOTTO_RATING_DEFAULT, NULL };
+    config.rng = &f->rng.rng;
+    SOTTO_ASSERT(sotto_pool_new(&f->pool, &config) == SOTTO_OK);
+    shh.pool = f->pool;
+    shh.flush_mean_us = 1000000;
+    shh.rng = &f->rng.rng;
+    shh.owner = f;
+    shh.first_hop = first_hop;
+    SOTTO_ASSERT(sotto_shh_new(&f->shh, &shh) == SOTTO_OK);
+    f->host.capability = sotto_shh_capability(f->shh);
+    sotto_shh_attach(f->shh, &f->host);
+    f->out = sotto_outq_make(64);
+    f->now = (struct sotto_now){ 1000000000, UINT64_C(1767225600000) };
+}
+
 void fake_init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool) { fake_init_catch_up(f, seed, pool, 0, 0); }
 
 void fake_init_catch_up(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t inbound, uint32_t outbound)
@@ -78,17 +97,12 @@ void fake_init_catch_up(struct fake *f, uint64_t seed, const struct sotto_pool_c
 
 void fake_init_batch(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t inbound, uint32_t outbound, uint32_t batch)
 {
-    memset(f, 0, sizeof *f);
-    sotto_rng_from_seed(&f->rng, seed, "whisper test");
-    struct sotto_pool_config config = pool ? *pool : (struct sotto_pool_config){ 64u << 20, 65536, SOTTO_RATING_DEFAULT, NULL };
-    config.rng = &f->rng.rng;
-    SOTTO_ASSERT(sotto_pool_new(&f->pool, &config) == SOTTO_OK);
-    struct sotto_shh_config shh = { f->pool, 1000000, &f->rng.rng, NULL, f, first_hop, inbound, outbound, batch };
-    SOTTO_ASSERT(sotto_shh_new(&f->shh, &shh) == SOTTO_OK);
-    f->host.capability = sotto_shh_capability(f->shh);
-    sotto_shh_attach(f->shh, &f->host);
-    f->out = sotto_outq_make(64);
-    f->now = (struct sotto_now){ 1000000000, UINT64_C(1767225600000) };
+    init(f, seed, pool, (struct sotto_shh_config){ .catch_up_inbound = inbound, .catch_up_outbound = outbound, .batch = batch });
+}
+
+void fake_init_rate(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t rate)
+{
+    init(f, seed, pool, (struct sotto_shh_config){ .batch = SOTTO_ENVELOPE_BATCH, .rate = rate });
 }
 
 void fake_forget(struct fake *f)

@@ -419,6 +419,24 @@ static void unpaid_envelopes_wait_with_the_peer_at_rest(void **state)
     assert_true(sotto_shh_deadline(f.shh) == UINT64_MAX);
     assert_int_equal(f.host.peers[1].score, 0);
 }
+static void another_rate(void **state)
+{
+    (void)state;
+    struct sotto_pool_config easy = { 64 << 20, 65536, 0, NULL };
+    fake_init_rate(&f, test_seed(), &easy, 50);
+    fake_ready(&f, 1, true);
+    fake_ready(&f, 2, true);
+    uint32_t serial = 0;
+    send_many(1, 1100, &serial);
+    assert_int_equal(stats()->accepted, 1000);    /* 20 s of it at once */
+    assert_int_equal(f.host.peers[1].paused_until_us, f.now.mono_us + 2000000);      /* the rest at 50 a second */
+    fake_pass(&f, 1000000);
+    assert_int_equal(stats()->accepted, 1050);
+    fake_pass(&f, 1000000);
+    assert_int_equal(stats()->accepted, 1100);
+    fake_pass(&f, 60000000);
+    assert_int_equal(got(2), 1100);               /* and out again as fast as it came */
+}
 static void too_much_is_dropped_and_the_third_time_ends_it(void **state)
 {
     (void)state;
@@ -726,7 +744,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(status_is_sent_first_and_expected_in_10_s), TEST(tolerated_status), TEST(refused_status), TEST(pow_and_bloom_updates), TEST(bloom_of_other_sizes),
         TEST(malformed_packets_take_nothing), TEST(each_refusal_has_its_answer), TEST(filters_and_their_grace), TEST(a_higher_floor_has_grace),
-        TEST(time_errors_make_a_peer_rest), TEST(quotas_are_counted), TEST(unpaid_envelopes_wait_with_the_peer_at_rest),
+        TEST(time_errors_make_a_peer_rest), TEST(quotas_are_counted), TEST(unpaid_envelopes_wait_with_the_peer_at_rest), TEST(another_rate),
         TEST(too_much_is_dropped_and_the_third_time_ends_it), TEST(what_waits_is_bounded_over_all_peers), TEST(news_go_out_in_random_flushes_best_first), TEST(flush_waits_are_exponential),
         TEST(wishes_of_the_peer_hold_back_and_let_go), TEST(margins_of_time), TEST(packets_stay_below_a_megabyte), TEST(we_keep_to_the_rate_ourselves),
         TEST(a_full_peer_gets_its_news_later), TEST(own_envelopes_go_to_an_outbound_peer_first), TEST(wanted_work_is_the_median), TEST(a_wrong_clock_is_noticed),
