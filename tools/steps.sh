@@ -40,6 +40,7 @@ provided() {                                   # a program that is here without 
     cmake | shellcheck | cppcheck | clang | clang-tidy | git | npm | python3) command -v "$1" >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
+    golang-go) command -v go >/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
     *) return 1 ;;
     esac
