@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
+import flood  # noqa: E402
 
 RUNS = max(20, int(os.environ.get("BENCH_RUNS", "30")))
 IDLE_SECONDS = 60.0                      # how long the idle node is watched: its wake-ups are counted by the minute
@@ -248,6 +249,7 @@ def main():
     only = words[words.index("--only") + 1] if "--only" in words else ""
     parts = {name: function for name, function in {
         "anchors": anchors, "start": start_to_rpc, "one-shot": one_shot, "sending": lambda _: sending(), "idle": idle,
+        "flood": lambda folder: flood.run(sys.modules[__name__], folder),
         **{name: lambda _, name=name: run_program(name) for name in PROGRAMS}, "bench_net": net}.items() if only in name}
     if "--no-build" not in words:
         targets = ["sottod", "sotto", *(name for name in PROGRAMS if name in parts)]

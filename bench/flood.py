@@ -1,0 +1,97 @@
+"""Part of bench.py: envelopes through one node and through three, over real connections, beside geth v1.9.20's node in the same run. Both
+ends are one process of tests/interop/geth (flood.go) for all nodes under test. Limits are lifted by configuration; the defaults are a row of
+their own, since they are meant to be slow."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "interop", "geth"))
+import gethnode                                                                 # noqa: E402
+from gethnode import Geth                                                       # noqa: E402
+import harness                                                                  # noqa: E402
+
+ROUNDS = 5
+SOURCES, EACH = 4, 15000                 # a link may fill a quarter of the pool, no more
+TEXTS = 40                               # one after the other
+# What lifts the limits: no work to check for, no rate, a short wait for company, a pool that holds the whole flood.
+LIFTED = {**harness.COMMON, "relay.work": "0", "relay.flush": "5ms", "limits.envelopes": "1000000", "relay.pool": "1GiB"}
+DEFAULT = {**harness.COMMON, "relay.work": "0"}
+
+
+class Chain(harness.Network):
+    DIALS = {number: [number - 1] for number in range(2, 10)}
+
+
+def through_geth(folder, ends, sources, ask, count=1):
+    """ask(address of the last of count nodes) with the sources at the first."""
+    nodes = [Geth(folder, f"geth-{number}") for number in range(count)]
+    try:
+        for node in nodes:
+            node.start(minPow=0)
+        for before, node in zip(nodes, nodes[1:]):
+            node.call("addPeer", enode=before.enode)
+            node.peer_up()
+        for _ in range(sources):
+            nodes[0].call("addPeer", enode=ends.call("source")["enode"])
+        return ask(nodes[-1].enode)
+    finally:
+        for node in nodes:
+            node.end()
+
+
+def through_sotto(_folder, ends, sources, ask, count=1, flags=LIFTED):
+    with Chain(count, flags=flags, fast=False, people=False) as net:
+        for before, node in zip(net.nodes, net.nodes[1:]):
+            node.until(lambda n=node: any(p["state"] == "up" for p in n.call("network peers")["items"]), what="its neighbour")
+        for _ in range(sources):
+            net.nodes[0].call("peer add", address=ends.call("source")["enode"])
+        return ask(net.nodes[-1].ready["peer"])
+
+
+def flood(bench, folder, ends, payload):
+    def rate(address):
+        done = ends.finish(ends.begin("flood", enode=address, count=EACH, payload=payload, seconds=120), 200)
+        if done["twice"]:
+            raise AssertionError(f"{done['twice']} envelopes came twice")
+        return done["arrived"] / done["seconds"]
+    theirs, ours = [], []
+    for _ in range(ROUNDS):                            # by turns: what else the machine does falls on both
+        theirs.append(through_geth(folder, ends, SOURCES, rate))
+        ours.append(through_sotto(folder, ends, SOURCES, rate))
+    bench.keep(f"flood {payload} geth", theirs)
+    bench.keep(f"flood {payload}", ours)
+    bench.row(f"flood through one node, {SOURCES} sources of {EACH:,} envelopes, payload {payload}, no filter", bench.median(ours), "/s",
+              peer="geth v1.9.20", peer_value=bench.median(theirs), ratio=bench.median(ours) / bench.median(theirs))
+
+
+def texts(bench, folder, ends, count, goal_ms):
+    def times(address):
+        return [1000 * s for s in ends.finish(ends.begin("latency", enode=address, count=TEXTS, payload=256), 300)]
+    nodes = "one node" if count == 1 else f"{count} nodes"
+    theirs = bench.keep(f"text {count} geth", through_geth(folder, ends, 1, times, count))
+    ours = bench.keep(f"text {count}", through_sotto(folder, ends, 1, times, count))
+    bench.row(f"one envelope through {nodes}, wire to wire, relay.flush {LIFTED['relay.flush']}", bench.median(ours), "ms", p95=bench.p95(ours), goal=goal_ms, better="lower",
+              peer="geth v1.9.20", peer_value=bench.median(theirs))
+    slow = bench.keep(f"text {count} default", through_sotto(folder, ends, 1, times, count, DEFAULT))
+    bench.row(f"one envelope through {nodes}, wire to wire, default relay.flush", bench.median(slow), "ms", p95=bench.p95(slow))
+
+
+def filters(bench, folder):
+    """Floods past subscriptions wait for the methods that make them."""
+    with Chain(1, people=False) as net:
+        answer = net.nodes[0].rpc.ask({"jsonrpc": "2.0", "id": 1, "method": "shh_version", "params": []})
+    if "error" in answer:
+        for kind in ("1,000 filters by topic", "1,000 filters without topic"):
+            bench.rows.append({"name": f"flood through one node, {kind}", "skipped": "this node has no shh_newMessageFilter"})
+
+
+def run(bench, folder):
+    missing = gethnode.build()
+    if missing:
+        bench.rows.append({"name": "flood through one node, beside geth v1.9.20", "skipped": missing})
+        return
+    with Geth(folder, "ends") as ends:
+        for payload in (256, 1024):
+            flood(bench, folder, ends, payload)
+        texts(bench, folder, ends, 1, 25)
+        texts(bench, folder, ends, 3, 60)
+    filters(bench, folder)
