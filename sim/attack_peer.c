@@ -58,7 +58,7 @@ static void up(void *owner, uint32_t conn, struct sotto_now now)
     struct sotto_buf b = sotto_buf_make(128);
     struct line *line = line_of(p, 0);
     if (!line) return;
-    *line = (struct line){ .conn = conn, .give = sotto_bucket_make(SOTTO_SHH_RATE, SOTTO_SHH_BURST, now.mono_us) };
+    *line = (struct line){ .conn = conn, .give = sotto_bucket_make(SOTTO_SHH_RATE, SOTTO_SHH_RATE * SOTTO_SHH_BURST_S, now.mono_us) };
     memcpy(&bits, &nothing, sizeof bits);
     if (sotto_rlp_add_uint(&b, 6) == SOTTO_OK && sotto_rlp_add_uint(&b, bits) == SOTTO_OK && sotto_rlp_end_list(&b, 0) == SOTTO_OK)
         (void)!sotto_host_send(p->host, conn, &p->capability, SOTTO_SHH_STATUS, sotto_buf_span(&b), now, &p->out);
