@@ -62,7 +62,7 @@ static struct sotto_enode known(struct rig *r, struct sotto_addr addr)
 {
     struct sotto_enode e = node(r, addr);
     struct sotto_addr source = addr;                  /* of a group of its own, so that no bucket fills */
-    sotto_put_be16(source.ip, (uint16_t)(0x3c00 + r->keys % 0x1000));
+    if (!sotto_addr_loopback(&addr)) sotto_put_be16(source.ip, (uint16_t)(0x3c00 + r->keys % 0x1000));
     assert_int_equal(sotto_book_learn(r->b, &e, &source, r->now), SOTTO_OK);
     return e;
 }
@@ -80,7 +80,7 @@ static void up(struct rig *r, const struct sotto_dial_want *w)
 static void test_one_of_a_group(void **state)
 {
     (void)state;
-    struct rig *r = rig_new(false, 8);
+    struct rig *r = rig_new(false, 6);
     struct sotto_dial_want w[9];
     for (unsigned i = 0; i < 45; i++) known(r, ip(51, (uint8_t)(i % 5), (uint8_t)i, 1));
     unsigned count = 0, seen = 0;
@@ -90,7 +90,7 @@ static void test_one_of_a_group(void **state)
         assert_true(++count <= 5);
     }
     assert_int_equal(count, 5);
-    assert_true(sotto_dial_deadline(r->d) == r->now.mono_us + SOTTO_DIAL_FEELER_US);     /* nothing for the other three until the book grows */
+    assert_true(sotto_dial_deadline(r->d) == r->now.mono_us + SOTTO_DIAL_FEELER_US);     /* nothing for the other one until the book grows */
     known(r, ip(52, 1, 1, 1));
     assert_true(sotto_dial_deadline(r->d) <= r->now.mono_us);
     assert_true(next(r, &w[count]) && w[count].node.addr.ip[0] == 52);
