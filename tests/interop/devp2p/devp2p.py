@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A node and an independent RLPx peer (@ethereumjs/devp2p), in both directions. The peer is fetched by its lock file into the build
+"""A node and an independent peer (@ethereumjs/devp2p), in both directions: RLPx, and discovery v4 that leads to it. The peer is fetched by its lock file into the build
 folder, with install scripts off; without node, npm or the packages the test says so and is skipped."""
 import os
 import shutil
@@ -45,9 +45,10 @@ def prepare():
 
 class Devp2p(Scenario):
     def test_both_ways(self):
-        with Network(1, people=False) as net:
+        with Network(1, flags={"network.discovery": "true", "whisper.bridge": "true"}, people=False) as net:
             node = net.nodes[0]
-            peer = subprocess.Popen(["node", "devp2p.mjs", node.ready["peer"], str(free_port()), str(int(60 * harness.SLOW))],
+            enr = node.call("network self")["enr"]
+            peer = subprocess.Popen(["node", "devp2p.mjs", node.ready["peer"], str(free_port()), str(int(60 * harness.SLOW)), enr, str(free_port())],
                                     cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             said = []
             try:
