@@ -89,6 +89,7 @@
     X(ERR_ENR, "enr")                                                                                                     \
     X(ERR_DISC_HASH, "disc-hash")       /* the first field of a discovery packet is not its hash */                       \
     X(ERR_DISC_TYPE, "disc-type")                                                                                         \
+    X(ERR_PROXY, "proxy")               /* a SOCKS5 proxy refuses, or speaks something else */                            \
     X(ERR_HELLO_SIZE, "p2p-hello-size")                                                                                   \
     X(ERR_PEER, "peer")                 /* the peer broke the protocol: disconnect it */                                  \
     /* whisper and pool, whisper-v6.md 7, network.md 5 */                                                                 \

@@ -1,6 +1,7 @@
 #include "io/tcp.h"
 
 #include "io/sockaddr.h"
+#include "p2p/socks5.h"
 
 #include <stdlib.h>
 #include <uv.h>
@@ -9,10 +10,11 @@
 #define BACKLOG 64
 #define SLICES_MAX 16u                      /* buffers of one write */
 
-/*  DIALING -> OPEN -> FLUSHING -> CLOSING          DIALING and OPEN also go straight to CLOSING
+/*  DIALING -> OPEN -> FLUSHING -> CLOSING          DIALING, PROXY and OPEN also go straight to CLOSING
+ *  DIALING -> PROXY -> OPEN                        with a proxy: it is reached, the peer not yet
  *  FLUSHING: the core said goodbye (CLOSE with token 1); what waits leaves, then our end is shut and we wait for theirs.
  *  CLOSING:  uv_close was called; the memory goes in its callback. */
-enum state { DIALING, OPEN, FLUSHING, CLOSING };
+enum state { DIALING, PROXY, OPEN, FLUSHING, CLOSING };
 
 struct chunk { struct chunk *next; uint8_t *data; size_t size, sent; };
 
@@ -31,6 +33,7 @@ struct conn {
     unsigned handles;                       /* tcp and timer not yet closed */
     struct chunk *first, **last;
     size_t queued, in_write;
+    struct sotto_socks5 *socks;             /* DIALING and PROXY, if there is a proxy */
 };
 
 struct listener { uv_tcp_t tcp; struct sotto_io_net *net; };
@@ -60,6 +63,13 @@ static void net_release(struct sotto_io_net *net)
     free(net);
 }
 
+static void socks_free(struct conn *c)
+{
+    if (c->socks) sotto_socks5_end(c->socks);
+    free(c->socks);
+    c->socks = NULL;
+}
+
 static void conn_handle_closed(uv_handle_t *handle)
 {
     struct conn *c = handle->data;
@@ -72,6 +82,7 @@ static void conn_handle_closed(uv_handle_t *handle)
             free(c->first);
             c->first = next;
         }
+        socks_free(c);
         *c->back = c->next;
         if (c->next) c->next->back = c->back;
         net->conn_count--;
@@ -141,7 +152,7 @@ static struct conn *conn_new(struct sotto_io_net *net)
 static struct conn *conn_find(struct sotto_io_net *net, uint32_t number)
 {
     for (struct conn *c = net->conns; c; c = c->next)
-        if (c->number == number && (c->state == DIALING || c->state == OPEN)) return c;
+        if (c->number == number && (c->state == DIALING || c->state == PROXY || c->state == OPEN)) return c;
     return NULL;
 }
 
@@ -153,6 +164,8 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct conn *c = handle->data;
     *buf = uv_buf_init((char *)c->net->buffer, sizeof c->net->buffer);     /* filled and consumed before the next one is asked for */
 }
+
+static bool proxy_data(struct conn *c, struct sotto_span *bytes);
 
 static void came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
@@ -168,8 +181,10 @@ static void came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         conn_lost(c);
         return;
     }
-    if (c->state != OPEN) return;           /* flushing: what the other end still says does not matter */
-    struct sotto_in in = { .kind = SOTTO_IN_DATA, .conn = c->number, .bytes = sotto_span(buf->base, (size_t)size) };
+    struct sotto_span bytes = sotto_span(buf->base, (size_t)size);
+    if (c->state == PROXY && !proxy_data(c, &bytes)) return;
+    if (c->state != OPEN || bytes.size == 0) return;      /* flushing: what the other end still says does not matter */
+    struct sotto_in in = { .kind = SOTTO_IN_DATA, .conn = c->number, .bytes = bytes };
     tell(c->net, &in);
 }
 
@@ -224,7 +239,7 @@ static void write_done(uv_write_t *request, int status)
 
 static void write_next(struct conn *c)
 {
-    if (c->writing || c->state == DIALING || c->state == CLOSING) return;
+    if (c->writing || c->state == DIALING || c->state == PROXY || c->state == CLOSING) return;
     uv_buf_t slices[SLICES_MAX];
     unsigned count = 0;
     size_t total = 0;
@@ -250,6 +265,40 @@ static void write_next(struct conn *c)
 
 /* ---- dialling and accepting ---- */
 
+static void reached(struct conn *c)
+{
+    uv_timer_stop(&c->timer);
+    c->state = OPEN;
+    struct sotto_in in = { .kind = SOTTO_IN_OPENED, .conn = c->number, .addr = c->addr };
+    write_next(c);
+    if (c->state == OPEN) tell(c->net, &in);
+}
+
+/* A few hundred bytes into an empty socket: what does not fit at once is no connection. */
+static bool proxy_say(struct conn *c, const struct sotto_socks5_say *say)
+{
+    uv_buf_t buf = uv_buf_init((char *)say->b, (unsigned)say->size);
+    return say->size == 0 || uv_try_write((uv_stream_t *)&c->tcp, &buf, 1) == (int)say->size;
+}
+
+/* True: the peer is reached and the core knows; bytes is what came from it already. */
+static bool proxy_data(struct conn *c, struct sotto_span *bytes)
+{
+    struct sotto_socks5_say say;
+    size_t used = 0;
+    enum sotto_err err = sotto_socks5_data(c->socks, &used, &say, *bytes);
+    if (err == SOTTO_ERR_PROXY) sotto_log_line(c->net->config.log, SOTTO_LOG_DEBUG, "tcp", "proxy-refused", "conn=%u reply=%u", c->number, c->socks->reply);
+    if ((err != SOTTO_OK && err != SOTTO_ERR_AGAIN) || !proxy_say(c, &say)) {
+        conn_lost(c);
+        return false;
+    }
+    if (err != SOTTO_OK) return false;
+    *bytes = sotto_span_cut(*bytes, used, bytes->size - used);
+    socks_free(c);
+    reached(c);
+    return true;
+}
+
 static void connected(uv_connect_t *request, int status)
 {
     struct conn *c = request->data;
@@ -258,16 +307,18 @@ static void connected(uv_connect_t *request, int status)
         conn_lost(c);
         return;
     }
-    uv_timer_stop(&c->timer);
     uv_tcp_nodelay(&c->tcp, 1);
-    c->state = OPEN;
-    struct sotto_in in = { .kind = SOTTO_IN_OPENED, .conn = c->number, .addr = c->addr };
     if (!c->reading && !conn_read(c)) {
         conn_lost(c);
         return;
     }
-    write_next(c);
-    if (c->state == OPEN) tell(c->net, &in);
+    if (!c->socks) {
+        reached(c);
+        return;
+    }
+    struct sotto_socks5_say say;
+    c->state = PROXY;
+    if (sotto_socks5_begin(c->socks, &say, &c->addr, NULL, c->net->config.rng) != SOTTO_OK || !proxy_say(c, &say)) conn_lost(c);
 }
 
 static void dial_late(uv_timer_t *timer) { conn_lost(timer->data); }
@@ -284,8 +335,15 @@ static void dial(struct sotto_io_net *net, uint32_t number, const struct sotto_a
     c->number = number;
     c->addr = *addr;
     c->state = DIALING;
+    bool by_proxy = net->config.proxy.family != 0;
+    SOTTO_ASSERT(by_proxy || !net->config.proxy_only);    /* nothing leaves but through the proxy */
+    if (by_proxy && !(c->socks = calloc(1, sizeof *c->socks))) {
+        fail_later(net, number);
+        conn_close(c);
+        return;
+    }
     struct sockaddr_storage to;
-    sotto_io_to_sockaddr(&to, addr);
+    sotto_io_to_sockaddr(&to, by_proxy ? &net->config.proxy : addr);
     if (uv_tcp_connect(&c->connect, &c->tcp, (const struct sockaddr *)&to, connected) != 0) {
         fail_later(net, number);
         conn_close(c);
@@ -334,6 +392,7 @@ static void knocked(uv_stream_t *stream, int status)
 
 enum sotto_err sotto_io_net_new(struct sotto_io_net **out, const struct sotto_io_net_config *config)
 {
+    SOTTO_ASSERT(config->proxy.family ? config->rng != NULL : !config->proxy_only);
     struct sotto_io_net *net = calloc(1, sizeof *net);
     if (!net) return SOTTO_ERR_NOMEM;
     net->config = *config;
@@ -363,7 +422,7 @@ static void listener_closed(uv_handle_t *handle)
 enum sotto_err sotto_io_net_listen(struct sotto_io_net *net, struct sotto_addr *bound, const struct sotto_addr *addr)
 {
     if (addr->family != 4 && addr->family != 6) return SOTTO_ERR_RANGE;
-    if (net->config.local && !sotto_addr_loopback(addr)) return SOTTO_ERR_RANGE;
+    if ((net->config.local || net->config.proxy_only) && !sotto_addr_loopback(addr)) return SOTTO_ERR_RANGE;
     if (net->listener_count == LISTEN_MAX) return SOTTO_ERR_FULL;
     struct listener *l = calloc(1, sizeof *l);
     if (!l) return SOTTO_ERR_NOMEM;

@@ -6,6 +6,9 @@
  *     core -> DIAL SEND CLOSE PAUSE RESUME -> sotto_io_net_perform -> socket
  *     socket -> input(OPENED | ACCEPTED | DATA | SENT | CLOSED) -> core
  *
+ * With a proxy, every dial goes to it and by SOCKS5 from there on (p2p/socks5.h): OPENED comes when the peer is reached, with the peer's
+ * address. Nothing is dialled directly then.
+ *
  * After a CLOSE, and after a CLOSED was given, nothing more is said about that connection and wishes for it are ignored
  * (they may be in the queue already). Threads: the loop's. */
 #ifndef SOTTO_IO_TCP_H
@@ -24,6 +27,9 @@ struct sotto_io_net_config {
     struct sotto_loop *loop;
     struct sotto_log *log;                      /* may be NULL; never an address in it */
     bool local;                                 /* network.local: listen on and dial to 127.0.0.0/8 and ::1 only */
+    struct sotto_addr proxy;                    /* network.proxy; family 0 = none */
+    bool proxy_only;                            /* network.proxy_only: listens on loopback only; needs a proxy */
+    struct sotto_rng *rng;                      /* of the user names and passwords for the proxy; NULL without one; outlives the object */
     unsigned accept_max;                        /* accepted sockets at once; a further one is closed unseen */
     unsigned conn_max;                          /* all sockets at once, dialled ones included; a further dial gives CLOSED */
     size_t queue_max;                           /* bytes waiting on one connection; past it the connection is closed (CLOSED) */
@@ -35,7 +41,7 @@ struct sotto_io_net_config {
 
 SOTTO_MUST_USE enum sotto_err sotto_io_net_new(struct sotto_io_net **out, const struct sotto_io_net_config *config);
 /* Listens on one more address; port 0 = any free one. bound (may be NULL) gets the address with the real port. An IPv6 socket
- * takes IPv6 only. With local, an address that is not loopback is refused (ERR_RANGE). At most 8 in all (ERR_FULL).
+ * takes IPv6 only. With local or proxy_only, an address that is not loopback is refused (ERR_RANGE). At most 8 in all (ERR_FULL).
  * ERR_IN_USE (the port is taken), ERR_IO (no such address on this machine, no right, no IPv6), ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_io_net_listen(struct sotto_io_net *net, struct sotto_addr *bound, const struct sotto_addr *addr);
 /* Performs DIAL, SEND, CLOSE, PAUSE and RESUME and returns true; the bytes of a SEND are taken out of the slot, not copied.

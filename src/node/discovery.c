@@ -167,6 +167,7 @@ static void on_timer(void *ctx, struct sotto_now now)
 
 static bool wanted(const struct sotto_node *n)
 {
+    if (n->proxy_only) return false;
     /* network.local: off unless somebody says otherwise (experience.md 5.1) */
     if (n->local && sotto_config_source(n->config, SOTTO_KEY_NETWORK_DISCOVERY) == SOTTO_SOURCE_BUILT_IN) return false;
     return sotto_config_bool(n->config, SOTTO_KEY_NETWORK_DISCOVERY);

@@ -94,6 +94,7 @@ struct sotto_node {
     char data_dir[SOTTO_PATH_MAX], socket_path[108], vault_dir[SOTTO_PATH_MAX];
     struct sotto_enode self;              /* our address for others; port 0 = not listening */
     bool local, json;
+    bool proxy_only;                      /* network.proxy_only: no packet leaves but through the proxy */
     bool everywhere;                      /* listens on all addresses: which of them is ours, others say */
     uint64_t started_us, started_ms;
     int exit_code;
@@ -208,8 +209,11 @@ enum sotto_err sotto_rows_message_get(struct sotto_node *n, struct sotto_node_ac
 enum sotto_err sotto_rows_message_delete(struct sotto_node *n, struct sotto_node_account *a, uint64_t message);       /* and what else holds its text */
 void sotto_chat_key(uint8_t out[16], const struct sotto_node_account *a, const struct sotto_id *chat);
 
-/* network.c */
+/* network_start.c */
 enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int *code);
+
+/* network.c */
+void sotto_network_input(void *node, const struct sotto_in *in, struct sotto_now now);
 void sotto_network_flush(struct sotto_node *n);
 void sotto_network_tick(void *node, struct sotto_now now);
 void sotto_chat_tick(void *node, struct sotto_now now);

@@ -1,4 +1,5 @@
 /* The TCP driver on 127.0.0.1 with two "cores" in one loop that talk to each other, and raw sockets for what is rude. */
+#include "crypto/rng.h"
 #include "io/tcp.h"
 #include "world.h"
 
@@ -418,13 +419,120 @@ static void test_reset(void **state)
     send_to(&b, b.last_conn, "y", 1);
 }
 
+/* ---- through a proxy: b plays one that is also the peer it was asked for ---- */
+
+static struct { unsigned step; struct sotto_buf heard; bool refuse, slow; } proxy;
+
+/* The answers of RFC 1928 and 1929, each when its question is whole; the peer's first word comes in one piece with the last of them. */
+static void as_proxy(struct side *s, const struct sotto_in *in)
+{
+    static const uint8_t no[] = { 5, 5, 0, 1, 0, 0, 0, 0, 0, 0 };
+    static const struct { const char *bytes; size_t size, question; } answers[] = {
+        { "\x05\x02", 2, 4 }, { "\x01\x00", 2, 4 + 67 }, { "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00word", 14, 4 + 67 + 10 },
+    };
+    if (in->kind != SOTTO_IN_DATA) return;
+    assert_ok(sotto_buf_add_span(&proxy.heard, in->bytes));
+    if (proxy.slow || proxy.step == 3 || proxy.heard.size < answers[proxy.step].question) return;
+    bool no_more = proxy.refuse && proxy.step == 2;
+    perform(s, SOTTO_OUT_SEND, in->conn, NULL, no_more ? (const void *)no : answers[proxy.step].bytes, no_more ? sizeof no : answers[proxy.step].size, 0);
+    proxy.step++;
+}
+
+static void stop_when_heard(struct side *s, const struct sotto_in *in)
+{
+    as_proxy(s, in);
+    if (proxy.heard.size) sotto_loop_stop(loop);
+}
+
+static void side_through(struct side *s, const struct sotto_addr *to, struct sotto_rng *rng)
+{
+    sotto_io_net_free(s->net);
+    s->config.proxy = *to;
+    s->config.proxy_only = true;
+    s->config.rng = rng;
+    assert_ok(sotto_io_net_new(&s->net, &s->config));
+}
+
+static struct sotto_chacha_rng proxy_rng;
+
+static void proxy_begin(void)
+{
+    sotto_rng_from_seed(&proxy_rng, test_seed(), "proxy");
+    side_through(&a, &b.at, &proxy_rng.rng);
+    sotto_buf_free(&proxy.heard);
+    memset(&proxy, 0, sizeof proxy);
+    proxy.heard = sotto_buf_make(4096);
+    b.also = as_proxy;
+}
+
+static void test_proxy(void **state)
+{
+    (void)state;
+    struct sotto_addr peer, any;
+    assert_ok(sotto_io_addr(&peer, "127.9.8.7", 4242));
+    proxy_begin();
+    a.also = stop_at_data;
+    a.wanted = 4;
+    dial(&a, &peer);
+    sotto_loop_run(loop);
+    assert_int_equal(a.opened, 1);
+    assert_true(sotto_addr_equal(&a.last_addr, &peer));       /* the peer's, not the proxy's */
+    assert_int_equal(a.data.size, 4);
+    assert_memory_equal(a.data.data, "word", 4);
+    assert_int_equal(a.sent_reports, 0);                       /* what the proxy was told is not the core's */
+    assert_memory_equal(proxy.heard.data + 4 + 67, "\x05\x01\x00\x01\x7f\x09\x08\x07\x10\x92", 10);
+    send_to(&a, a.last_conn, "to the peer", 11);
+    b.also = stop_at_data;
+    b.wanted = 4 + 67 + 10 + 11;
+    sotto_loop_run(loop);
+    assert_memory_equal(b.data.data + 4 + 67 + 10, "to the peer", 11);
+    assert_ok(sotto_io_addr(&any, "0.0.0.0", 0));
+    assert_int_equal(sotto_io_net_listen(a.net, NULL, &any), SOTTO_ERR_RANGE);
+    sotto_buf_free(&proxy.heard);
+}
+
+static void test_proxy_refuses(void **state)
+{
+    (void)state;
+    proxy_begin();
+    proxy.refuse = true;
+    a.also = stop_at_end;
+    dial(&a, &b.at);
+    sotto_loop_run(loop);
+    assert_int_equal(a.opened, 0);
+    assert_int_equal(a.closed, 1);
+    sotto_buf_free(&proxy.heard);
+}
+
+/* Given up in the middle, by the core and by the end of all. */
+static void test_proxy_given_up(void **state)
+{
+    (void)state;
+    proxy_begin();
+    proxy.slow = true;
+    b.also = stop_when_heard;
+    dial(&a, &b.at);
+    sotto_loop_run(loop);
+    perform(&a, SOTTO_OUT_CLOSE, a.next, NULL, NULL, 0, 0);
+    b.also = stop_at_end;
+    sotto_loop_run(loop);
+    assert_int_equal(b.closed, 1);
+    assert_int_equal(a.opened + a.closed, 0);
+    proxy.heard.size = 0;
+    b.also = stop_when_heard;
+    dial(&a, &b.at);
+    sotto_loop_run(loop);
+    sotto_buf_free(&proxy.heard);                              /* teardown frees the rest */
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_addresses), T(test_listen_errors), T(test_data), T(test_goodbye), T(test_close_at_once), T(test_failed_dials), T(test_cancelled_dial),
-        T(test_limits), T(test_queue_bound), T(test_pause), T(test_close_inside), T(test_free_inside), T(test_reset),
+        T(test_limits), T(test_queue_bound), T(test_pause), T(test_close_inside), T(test_free_inside), T(test_reset), T(test_proxy),
+        T(test_proxy_refuses), T(test_proxy_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
