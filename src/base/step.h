@@ -46,6 +46,7 @@ enum sotto_out_kind {
     SOTTO_OUT_DELIVER,         /* bytes = topic || data of a pooled envelope of native size (1028), value = its expiry */
     SOTTO_OUT_CELL_SENT,       /* token = cell id: the envelope left to a first hop; value = envelope expiry (s) */
     SOTTO_OUT_CELL_EXPIRED,    /* token = cell id: every copy we know of has expired */
+    SOTTO_OUT_DIRECT,          /* bytes = the RLP of an envelope that a trusted Whisper peer sent to this node alone (code 127) */
     SOTTO_OUT_PEER             /* conn, value = 1 up, 0 down: a peer came or went (event node.peer) */
 };
 struct sotto_out {

@@ -31,6 +31,7 @@ struct sotto_net {
 };
 
 static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
+static void direct(void *owner, struct sotto_span rlp, struct sotto_now now);
 
 static double floor_of(unsigned work_bits)
 {
@@ -45,7 +46,7 @@ static enum sotto_err build(struct sotto_net *n)
     struct sotto_pool_config pool = { c->pool_bytes_max, c->pool_entries_max, floor_of(c->work_bits), c->rng };
     SOTTO_TRY(sotto_pool_new(&n->pool, &pool));
     struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->rng, c->log, n, first_hop,
-        0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate };       /* whom we chose brings its share at once; a stranger could fill his */
+        0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
     struct sotto_host_config host = {
         .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = INBOUND_MAX, .outbound_max = OUTBOUND_MAX,
@@ -55,6 +56,7 @@ static enum sotto_err build(struct sotto_net *n)
     enum sotto_err err = sotto_host_new(&n->host, &host);
     SOTTO_WIPE(host.key);
     if (err == SOTTO_OK) sotto_shh_attach(n->shh, n->host);
+    sotto_shh_mute(n->shh, !c->plain);
     return err;
 }
 
@@ -207,7 +209,7 @@ static void emit(struct sotto_net *n, struct cell *c, struct sotto_now now)
     uint8_t bytes[SOTTO_NATIVE_RLP];
     struct sotto_buf b = { bytes, 0, sizeof bytes, sizeof bytes };
     double rating = sotto_envelope_rating(&c->envelope, 0);
-    if (rating < sotto_pool_floor(n->pool)) {     /* the floor rose after the work was done */
+    if (rating < sotto_pool_floor(n->pool) && c->bits < bits_wanted(n)) {     /* the floor rose after the work was done, and more is worth while */
         back_to_waiting(n, c, now.mono_us);
         return;
     }
@@ -245,7 +247,7 @@ static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sott
     struct sotto_net *n = owner;
     struct cell *c;
     TAILQ_FOREACH(c, &n->outbox.queue, link) if (c->pooled && memcmp(c->hash, e->hash, sizeof c->hash) == 0) break;
-    SOTTO_ASSERT(c);
+    if (!c) return;                               /* of sotto_net_post */
     TAILQ_REMOVE(&n->outbox.queue, c, link);
     TAILQ_INSERT_TAIL(&n->outbox.sent, c, link);
     n->outbox.queued--;
@@ -385,7 +387,11 @@ uint64_t sotto_net_deadline(const struct sotto_net *n)
     return at;
 }
 
-void sotto_net_set_plain(struct sotto_net *n, bool plain) { n->config.plain = plain; }
+void sotto_net_set_plain(struct sotto_net *n, bool plain)
+{
+    n->config.plain = plain;
+    sotto_shh_mute(n->shh, !plain);
+}
 
 struct sotto_host *sotto_net_host(struct sotto_net *n) { return n->host; }
 
@@ -438,6 +444,86 @@ enum sotto_cell_phase sotto_net_cell(const struct sotto_net *n, uint64_t id)
     const struct cell *c = outbox_find(&n->outbox, id);
     return c ? c->phase : SOTTO_CELL_UNKNOWN;
 }
+
+/* ---- for callers of shh_* ---- */
+
+static void direct(void *owner, struct sotto_span rlp, struct sotto_now now)
+{
+    (void)now;
+    struct sotto_net *n = owner;
+    struct sotto_out *out = sotto_outq_add(n->out, SOTTO_OUT_DIRECT);
+    if (!out || sotto_buf_add_span(&out->bytes, rlp) == SOTTO_OK) return;
+    sotto_buf_free(&out->bytes);                  /* memory is out: nobody was promised anything */
+    n->out->count--;
+}
+
+enum sotto_err sotto_net_post(struct sotto_net *n, struct sotto_span rlp, double rating, struct sotto_now now, struct sotto_outq *out)
+{
+    struct sotto_envelope e;
+    uint8_t hash[32];
+    struct sotto_pool_source self = { SOTTO_FROM_SELF, 0 };
+    SOTTO_TRY(sotto_envelope_decode(&e, rlp));
+    if (sotto_pool_held(n->pool) + rlp.size > n->config.pool_bytes_max / 100 * SOTTO_POOL_HELD_PCT) return SOTTO_ERR_FULL;
+    sotto_envelope_hash(hash, rlp);
+    enter(n, now, out);
+    enum sotto_err err = sotto_pool_add(n->pool, NULL, &e, rlp, sotto_pool_id(n->pool, hash), rating, self);
+    if (err == SOTTO_OK) sotto_shh_news(n->shh, now);
+    leave(n, now);
+    return err == SOTTO_ERR_ENV_DUPLICATE ? SOTTO_OK : err;
+}
+
+static bool whisper_peer(struct sotto_net *n, const uint8_t key[64], uint32_t *conn)
+{
+    struct sotto_peer_info info;
+    for (unsigned i = 0; sotto_host_peer_at(n->host, i, &info); i++) {
+        if (!info.peer || memcmp(info.key, key, 64) != 0 || !sotto_shh_is_peer(n->shh, info.peer)) continue;
+        *conn = info.peer;
+        return true;
+    }
+    return false;
+}
+
+bool sotto_net_is_whisper_peer(struct sotto_net *n, const uint8_t key[64])
+{
+    uint32_t conn;
+    return whisper_peer(n, key, &conn);
+}
+
+enum sotto_err sotto_net_trust(struct sotto_net *n, const uint8_t key[64])
+{
+    uint32_t conn;
+    return whisper_peer(n, key, &conn) ? sotto_shh_trust(n->shh, conn) : SOTTO_ERR_MISSING;
+}
+
+enum sotto_err sotto_net_send_direct(struct sotto_net *n, const uint8_t key[64], struct sotto_span rlp, struct sotto_now now, struct sotto_outq *out)
+{
+    uint32_t conn;
+    if (!whisper_peer(n, key, &conn)) return SOTTO_ERR_MISSING;
+    enter(n, now, out);
+    enum sotto_err err = sotto_shh_send_direct(n->shh, conn, rlp, now);
+    leave(n, now);
+    return err;
+}
+
+void sotto_net_min_pow(struct sotto_net *n, double floor, struct sotto_now now, struct sotto_outq *out)
+{
+    enter(n, now, out);
+    sotto_pool_set_floor(n->pool, floor);
+    sotto_shh_floor(n->shh, now);
+    leave(n, now);
+}
+
+void sotto_net_bloom(struct sotto_net *n, const struct sotto_bloom *filter, struct sotto_now now, struct sotto_outq *out)
+{
+    enter(n, now, out);
+    sotto_shh_filter(n->shh, filter, now);
+    leave(n, now);
+}
+
+bool sotto_net_bloom_now(const struct sotto_net *n, struct sotto_bloom *filter) { return sotto_shh_filter_now(n->shh, filter); }
+void sotto_net_size_max(struct sotto_net *n, uint32_t size_max) { sotto_shh_size(n->shh, size_max); }
+void sotto_net_light(struct sotto_net *n, bool light) { sotto_shh_light(n->shh, light); }
+struct sotto_rules sotto_net_rules(const struct sotto_net *n, struct sotto_now now) { return sotto_shh_rules(n->shh, now); }
 
 unsigned sotto_net_outbox(const struct sotto_net *n) { return n->outbox.queued; }
 

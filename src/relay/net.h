@@ -12,6 +12,7 @@
 
 #include "p2p/host.h"
 #include "whisper/pool.h"
+#include "whisper/rules.h"
 
 #define SOTTO_SEALED_SIZE 1028u           /* topic 4 || cell 1024, messaging.md 4.4 */
 
@@ -55,6 +56,22 @@ void sotto_net_replay(struct sotto_net *n, void (*fn)(void *ctx, const uint8_t s
 /* The own clock against the peers' envelopes (network.md 5, Clock): seconds ahead (+) or behind (-) once most of the
  * envelopes of the last 5 min say so, else 0. Sending stops while it is not 0. */
 int sotto_net_clock_off(const struct sotto_net *n);
+
+/* ---- what callers of the RPC namespace shh ask of the network (whisper-v6.md 12) ---- */
+
+/* Into the pool and from there to all, as an own envelope: first to a neighbour that we dialled, and while relay.plain is off to nobody.
+ * One that is there already is good, too. ERR_FULL: no room, or too much that waits for its first hop; ERR_ENV_FORM, ERR_NOMEM. */
+SOTTO_MUST_USE enum sotto_err sotto_net_post(struct sotto_net *n, struct sotto_span rlp, double rating, struct sotto_now now, struct sotto_outq *out);
+/* To the Whisper neighbour with this key alone. ERR_MISSING: it is not connected; else as sotto_shh_send_direct. */
+SOTTO_MUST_USE enum sotto_err sotto_net_send_direct(struct sotto_net *n, const uint8_t key[64], struct sotto_span rlp, struct sotto_now now, struct sotto_outq *out);
+SOTTO_MUST_USE enum sotto_err sotto_net_trust(struct sotto_net *n, const uint8_t key[64]);        /* ERR_MISSING */
+bool sotto_net_is_whisper_peer(struct sotto_net *n, const uint8_t key[64]);
+void sotto_net_min_pow(struct sotto_net *n, double floor, struct sotto_now now, struct sotto_outq *out);
+void sotto_net_bloom(struct sotto_net *n, const struct sotto_bloom *filter, struct sotto_now now, struct sotto_outq *out);
+bool sotto_net_bloom_now(const struct sotto_net *n, struct sotto_bloom *filter);                  /* false: none was ever set */
+void sotto_net_size_max(struct sotto_net *n, uint32_t size_max);
+void sotto_net_light(struct sotto_net *n, bool light);
+struct sotto_rules sotto_net_rules(const struct sotto_net *n, struct sotto_now now);              /* borrows from n until the next call */
 
 const struct sotto_pool *sotto_net_pool(const struct sotto_net *n);
 struct sotto_net_stats {                  /* relay stats (experience.md 2.2) */

@@ -291,10 +291,13 @@ struct turn {
     struct sotto_buf plain;
     struct sotto_shh_message text;
     bool out_of_memory;
+    uint64_t left_ns;                                 /* what may still be spent on trying keys; one try may exceed it */
+    bool spent;                                       /* there was a key to try, and nothing left for it */
 };
 
 static bool may_have(const struct filter *filter, const struct turn *t)
 {
+    if (t->seen->light && !filter->allow_p2p) return false;
     if (t->seen->direct) return filter->allow_p2p && !(filter->min_pow > 0);
     return !(filter->min_pow > 0) || t->seen->rating >= filter->min_pow;
 }
@@ -311,9 +314,15 @@ static bool anybody(const struct opener *opener, const struct turn *t)
 static bool try_key(struct sotto_shh_filters *f, struct turn *t, struct opener *opener)
 {
     struct sotto_span data = t->seen->e->data;
-    if (opener->tried == f->turn) return false;
+    if (opener->tried == f->turn || t->spent) return false;
+    if (t->left_ns == 0) {
+        t->spent = true;
+        return false;
+    }
     opener->tried = f->turn;
     if (opener->asymmetric && (data.size <= SOTTO_SHH_ASYM_EXTRA || data.data[0] != 4)) return false;
+    uint64_t cost = opener->asymmetric ? SOTTO_SHH_TRY_KEY_NS + data.size * SOTTO_SHH_TRY_KEY_BYTE_NS : SOTTO_SHH_TRY_SYM_NS + data.size / SOTTO_SHH_TRY_SYM_BYTES;
+    t->left_ns -= cost < t->left_ns ? cost : t->left_ns;
     f->tries++;
     enum sotto_err err = opener_try(opener, &t->plain, data);
     t->out_of_memory |= err == SOTTO_ERR_NOMEM;
@@ -330,11 +339,15 @@ static bool open_it(struct sotto_shh_filters *f, struct turn *t)
 {
     struct opener *opener;
     struct listing *l;
-    TAILQ_FOREACH(opener, &f->openers.open, in_open)
-        if (anybody(opener, t) && try_key(f, t, opener)) return true;
+    TAILQ_FOREACH(opener, &f->openers.open, in_open) {
+        if (opener->tried != f->turn && anybody(opener, t) && try_key(f, t, opener)) return true;
+        if (t->spent) return false;
+    }
     if (!t->topic) return false;
-    TAILQ_FOREACH(l, &t->topic->listings, in_topic)
+    TAILQ_FOREACH(l, &t->topic->listings, in_topic) {
         if (may_have(l->filter, t) && try_key(f, t, l->filter->opener)) return true;
+        if (t->spent) return false;
+    }
     return false;
 }
 
@@ -380,12 +393,17 @@ static enum sotto_err offer_all(struct sotto_shh_filters *f, const struct turn *
 
 enum sotto_err sotto_shh_filters_show(struct sotto_shh_filters *f, uint32_t *matches, const struct sotto_shh_seen *seen)
 {
+    return sotto_shh_filters_show_some(f, matches, seen, UINT64_MAX, false);
+}
+
+enum sotto_err sotto_shh_filters_show_some(struct sotto_shh_filters *f, uint32_t *matches, const struct sotto_shh_seen *seen, uint64_t budget_ns, bool again)
+{
     struct topic key = { .name = sotto_be32(seen->e->topic) };
-    struct turn t = { .seen = seen, .plain = sotto_buf_make(seen->e->data.size) };
+    struct turn t = { .seen = seen, .plain = sotto_buf_make(seen->e->data.size), .left_ns = budget_ns };
     uint32_t count = 0;
     enum sotto_err err = SOTTO_OK;
     t.topic = topic_tree_RB_FIND(&f->topics, &key);
-    f->turn++;
+    if (!again) f->turn++;                            /* else keys tried already are known by it */
     if (open_it(f, &t)) {
         struct message *m = message_of(&t);
         if (m) {
@@ -400,6 +418,8 @@ enum sotto_err sotto_shh_filters_show(struct sotto_shh_filters *f, uint32_t *mat
         }
     } else if (t.out_of_memory) {
         err = SOTTO_ERR_NOMEM;
+    } else if (t.spent) {
+        err = SOTTO_ERR_AGAIN;
     }
     sotto_buf_free(&t.plain);
     if (matches) *matches = count;

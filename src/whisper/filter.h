@@ -63,8 +63,21 @@ bool sotto_shh_filters_remove(struct sotto_shh_filters *f, struct sotto_span id)
 /* Shows one envelope to all: each new one of the pool once, a direct one each time it comes. rating is the one it was accepted with; of a
  * direct one the formula's, which no filter with a minPow is told (geth computes it too late, and lets one through now and then).
  * *matches (may be NULL) = how many filters have something new. ERR_NOMEM: some may have it, some not. */
-struct sotto_shh_seen { const struct sotto_envelope *e; const uint8_t *hash; double rating; bool direct; };
+struct sotto_shh_seen {
+    const struct sotto_envelope *e;
+    const uint8_t *hash;
+    double rating;
+    bool direct, light;                           /* light: the node is a light client and the envelope is not its own: only filters with allowP2P */
+};
 SOTTO_MUST_USE enum sotto_err sotto_shh_filters_show(struct sotto_shh_filters *f, uint32_t *matches, const struct sotto_shh_seen *seen);
+/* The same in pieces: a key costs what its try takes, SOTTO_SHH_TRY_* below. ERR_AGAIN: the budget is used up; call again with the same envelope
+ * and again = true, until it is something else, before any other is shown. Filters may come and go meanwhile. */
+SOTTO_MUST_USE enum sotto_err sotto_shh_filters_show_some(struct sotto_shh_filters *f, uint32_t *matches, const struct sotto_shh_seen *seen, uint64_t budget_ns,
+                                                          bool again);
+#define SOTTO_SHH_TRY_KEY_NS 60000u               /* a private key: a multiplication of a point, and what is authenticated, per byte */
+#define SOTTO_SHH_TRY_KEY_BYTE_NS 3u
+#define SOTTO_SHH_TRY_SYM_NS 1000u
+#define SOTTO_SHH_TRY_SYM_BYTES 2u                /* so many a nanosecond */
 
 /* Hands out the oldest message of a filter: the caller gives it back by _release before f is freed. ERR_MISSING: no such filter.
  * ERR_AGAIN: nothing waits. */

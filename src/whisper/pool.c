@@ -5,6 +5,8 @@
 #include "whisper/ids.h"
 
 #include <bsd/sys/tree.h>
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -50,7 +52,7 @@ struct sotto_pool {
     struct group_list over;
     struct entry **table;                         /* table_size chains by hash, then as many by sample */
     uint32_t table_size, count;
-    uint64_t bytes, seq, evicted;
+    uint64_t bytes, held, sizes, seq, evicted;
     struct sotto_ids gone;
     uint8_t key[16];
     double floor;
@@ -138,6 +140,8 @@ static void attach(struct sotto_pool *p, struct entry *e)
     sotto_heap_add(&p->expiries, e->e.expiry, e);
     p->count++;
     p->bytes += e->e.rlp.size;
+    p->sizes += e->e.size;
+    if (e->e.held) p->held += e->e.rlp.size;
     for (int in = 0; in < IN_COUNT; in++) {
         struct group *g = e->group[in];
         if (!g) continue;
@@ -153,6 +157,8 @@ static void detach(struct sotto_pool *p, struct entry *e)
     sotto_heap_remove(&p->expiries, e);
     p->count--;
     p->bytes -= e->e.rlp.size;
+    p->sizes -= e->e.size;
+    if (e->e.held) p->held -= e->e.rlp.size;
     for (int in = 0; in < IN_COUNT; in++) {
         struct group *g = e->group[in];
         if (!g) continue;
@@ -426,6 +432,7 @@ void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32])
     struct entry *e = find(p, hash, sotto_pool_index(p, hash));
     if (!e || !e->e.held) return;
     e->e.held = false;
+    p->held -= e->e.rlp.size;
     sotto_heap_add(&p->worst, rating_key(e), e);
 }
 
@@ -438,6 +445,9 @@ enum sotto_err sotto_pool_withdraw(struct sotto_pool *p, const uint8_t hash[32])
     return SOTTO_OK;
 }
 
+/* Exact as long as it is finite; what is told to peers must be. */
+static double floor_at(const struct sotto_pool *p) { return fmin(ldexp(p->config.floor, (int)p->floor_steps), DBL_MAX); }
+
 static bool move_floor(struct sotto_pool *p, uint64_t mono_us)
 {
     unsigned fill = fill_pct(p);
@@ -445,13 +455,13 @@ static bool move_floor(struct sotto_pool *p, uint64_t mono_us)
     else if (p->low_since_us == NONE) p->low_since_us = mono_us;
     if (fill > SOTTO_POOL_FLOOR_UP_PCT && mono_us >= p->floor_up_us && p->floor_steps < SOTTO_POOL_FLOOR_STEPS_MAX) {
         p->floor_steps++;
-        p->floor *= 2;
+        p->floor = floor_at(p);
         p->floor_up_us = mono_us + SOTTO_POOL_FLOOR_UP_US;
         return true;
     }
     if (p->floor_steps && p->low_since_us != NONE && mono_us - p->low_since_us >= SOTTO_POOL_FLOOR_DOWN_US) {
         p->floor_steps--;
-        p->floor /= 2;
+        p->floor = floor_at(p);
         p->low_since_us = mono_us;
         return true;
     }
@@ -485,8 +495,18 @@ uint64_t sotto_pool_floor_deadline(const struct sotto_pool *p)
 }
 
 double sotto_pool_floor(const struct sotto_pool *p) { return p->floor; }
+
+void sotto_pool_set_floor(struct sotto_pool *p, double floor)
+{
+    SOTTO_ASSERT(floor >= 0 && isfinite(floor));
+    p->config.floor = floor;
+    p->floor = floor_at(p);
+}
+
 uint32_t sotto_pool_count(const struct sotto_pool *p) { return p->count; }
 uint64_t sotto_pool_bytes(const struct sotto_pool *p) { return p->bytes; }
+uint64_t sotto_pool_held(const struct sotto_pool *p) { return p->held; }
+uint64_t sotto_pool_sizes(const struct sotto_pool *p) { return p->sizes; }
 uint64_t sotto_pool_evicted(const struct sotto_pool *p) { return p->evicted; }
 uint64_t sotto_pool_seq(const struct sotto_pool *p) { return p->seq; }
 

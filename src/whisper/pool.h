@@ -17,6 +17,7 @@
 #define SOTTO_POOL_INBOUND_PCT 10u                /* of the pool may belong to one peer that dialled us */
 #define SOTTO_POOL_OUTBOUND_PCT 25u               /* ... to one that we dialled */
 #define SOTTO_POOL_TOPIC_PCT 2u                   /* ... to one foreign topic, once the pool is half full */
+#define SOTTO_POOL_HELD_PCT 25u                   /* ... to what callers of shh_post made and nobody has taken yet */
 #define SOTTO_POOL_FLOOR_UP_PCT 75u               /* fuller than this: the floor doubles */
 #define SOTTO_POOL_FLOOR_DOWN_PCT 50u             /* below this for SOTTO_POOL_FLOOR_DOWN_US: it halves */
 #define SOTTO_POOL_FLOOR_UP_US 60000000u          /* least time between two doublings: peers must hear of the first */
@@ -89,9 +90,13 @@ bool sotto_pool_tick(struct sotto_pool *p, uint32_t now_s, uint64_t mono_us);
 uint64_t sotto_pool_next_expiry(const struct sotto_pool *p);
 uint64_t sotto_pool_floor_deadline(const struct sotto_pool *p);           /* mono_us of the next move of the floor; UINT64_MAX: none */
 double sotto_pool_floor(const struct sotto_pool *p);
+/* Another floor for the times when the pool is not crowded; while it is, as many times doubled as now. >= 0, finite. */
+void sotto_pool_set_floor(struct sotto_pool *p, double floor);
 
 uint32_t sotto_pool_count(const struct sotto_pool *p);
 uint64_t sotto_pool_bytes(const struct sotto_pool *p);
+uint64_t sotto_pool_held(const struct sotto_pool *p);                     /* bytes of those that are held */
+uint64_t sotto_pool_sizes(const struct sotto_pool *p);                    /* sum of size() */
 uint64_t sotto_pool_evicted(const struct sotto_pool *p);                  /* in this run; expiry is not eviction */
 uint64_t sotto_pool_seq(const struct sotto_pool *p);                      /* of the latest arrival; 0: none yet */
 uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]);

@@ -11,6 +11,18 @@ static const char *const texts[] = {
 #undef TEXT
 };
 
+static const char *const names[] = {
+#define NAME(name, text) #name,
+    SOTTO_SHH_REFUSAL_MAP(NAME)
+#undef NAME
+};
+
+const char *sotto_shh_refusal_name(enum sotto_shh_refused why)
+{
+    SOTTO_ASSERT((unsigned)why < SOTTO_SHH_REFUSED_COUNT);
+    return names[why];
+}
+
 static enum sotto_err add_text(struct sotto_buf *out, const char *text) { return sotto_buf_add_span(out, sotto_span_str(text)); }
 
 static enum sotto_err add_hex(struct sotto_buf *out, const void *data, size_t size)

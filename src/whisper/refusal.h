@@ -47,6 +47,9 @@
     X(PAYLOAD_LIMIT, "payload too large [{number}>{limit}]")                                                              \
     X(KEYS_FULL, "too many keys, at most {limit}")                                                                        \
     X(FILTERS_FULL, "too many filters, at most {limit}")                                                                  \
+    X(POSTS_FULL, "too many messages are being worked on, at most {limit}")                                               \
+    X(NOT_SENT, "the message could not be sent to the peer")                                                              \
+    X(KEY_EXPORT, "key export is switched off (whisper.export_keys)")                                                     \
     X(TOPICS_FULL, "too many topics, at most {limit}")                                                                    \
     X(NO_MEMORY, "out of memory")
 
@@ -68,6 +71,7 @@ struct sotto_shh_refusal {
 };
 
 static inline struct sotto_shh_refusal sotto_shh_refusal(enum sotto_shh_refused why) { return (struct sotto_shh_refusal){ .why = why }; }
+const char *sotto_shh_refusal_name(enum sotto_shh_refused why);         /* "INVALID_ID" */
 /* Appends the text. ERR_FULL, ERR_NOMEM; the buffer is then unchanged. */
 SOTTO_MUST_USE enum sotto_err sotto_shh_refusal_text(struct sotto_buf *out, const struct sotto_shh_refusal *r);
 

@@ -5,7 +5,7 @@
 
 enum sotto_err sotto_rules_before_work(uint32_t *late_s, const struct sotto_envelope *e, const struct sotto_rules *rules)
 {
-    if (sotto_envelope_size(e) > SOTTO_ENVELOPE_SIZE_MAX) return SOTTO_ERR_ENV_SIZE;
+    if (sotto_envelope_size(e) > (rules->size_max ? rules->size_max : SOTTO_ENVELOPE_SIZE_MAX)) return SOTTO_ERR_ENV_SIZE;
     uint32_t sent = sotto_envelope_sent(e), late = 0;
     if (sent > rules->now_ahead) {
         if (sent - rules->now_ahead > SOTTO_SYNC_ALLOWANCE_S) return SOTTO_ERR_ENV_FUTURE;

@@ -13,10 +13,11 @@ struct sotto_rules {
     uint32_t now_behind;                          /* the earliest: own clock, less what it seems to run ahead */
     double floor, floor_before;                   /* least rating; the previous one while it is still tolerated, else the same */
     const struct sotto_bloom *filter, *filter_before;     /* NULL: everything */
+    uint32_t size_max;                            /* size() of the largest; 0: SOTTO_ENVELOPE_SIZE_MAX */
 };
 
 /* OK: *rating is what it is kept under. First failure wins, in this order:
- *   ERR_ENV_SIZE    size() above 1 MiB
+ *   ERR_ENV_SIZE    size() above size_max
  *   ERR_ENV_FUTURE  sent more than 10 s ahead (so too where ttl > expiry wraps)
  *   ERR_ENV_OLD     expiry has passed; the very second of expiry is still good
  *   ERR_ENV_TTL     0 (would rate infinite) or above a day

@@ -70,7 +70,7 @@ static void send_status(struct sotto_shh *s, struct shh_peer *p, struct sotto_no
     enum sotto_err err = sotto_rlp_add_uint(&b, VERSION);
     if (err == SOTTO_OK) err = sotto_rlp_add_uint(&b, bits_of(s->floor));
     if (err == SOTTO_OK) err = sotto_rlp_add_bytes(&b, bloom);
-    if (err == SOTTO_OK) err = sotto_rlp_add_bool(&b, false);         /* never light: that mode would stop forwarding */
+    if (err == SOTTO_OK) err = sotto_rlp_add_bool(&b, s->light);
     if (err == SOTTO_OK) err = sotto_rlp_end_list(&b, 0);
     if (err == SOTTO_OK) send_packet(s, p, SOTTO_SHH_STATUS, &b, now);
     else sotto_host_disconnect(s->host, p->conn, SOTTO_REASON_REQUESTED, now, s->out);
@@ -98,7 +98,7 @@ static bool all_ones(const uint8_t *bloom)
     return true;
 }
 
-struct wish { double pow; bool everything; struct sotto_bloom bloom; };
+struct wish { double pow; bool everything; struct sotto_bloom bloom; bool light; };
 
 static void wish_bloom(struct wish *w, const uint8_t *bloom)
 {
@@ -126,6 +126,11 @@ static bool read_status(struct wish *out, struct sotto_span payload)
             wish_bloom(&w, text.data);
         }
     }
+    if (sotto_rlp_raw(&list, &item) == SOTTO_OK) {
+        struct sotto_rlp at = sotto_rlp(item);
+        bool light;
+        if (sotto_rlp_bool(&at, &light) == SOTTO_OK) w.light = light;
+    }
     *out = w;
     return true;
 }
@@ -151,12 +156,17 @@ static void message(void *owner, uint32_t conn, unsigned code, struct sotto_span
             shh_breach(s, p, SCORE_FORM, "shh-status", now);
             return;
         }
+        if (s->light && w.light) {                /* neither would pass anything on to the other */
+            p->gone = true;
+            sotto_host_disconnect(s->host, conn, SOTTO_REASON_SUBPROTOCOL, now, s->out);
+            return;
+        }
         p->ready = true;
         take_wish(s, p, &w, now);
         return;
     }
     struct sotto_rlp at = sotto_rlp(payload);
-    w = (struct wish){ p->pow, p->everything, p->bloom };
+    w = (struct wish){ p->pow, p->everything, p->bloom, false };
     bool good = true;
     uint64_t bits;
     uint8_t bloom[64];
@@ -171,7 +181,10 @@ static void message(void *owner, uint32_t conn, unsigned code, struct sotto_span
         good = sotto_rlp_fixed(&at, bloom, sizeof bloom) == SOTTO_OK;
         if (good) wish_bloom(&w, bloom);
         break;
-    default:                                      /* a second Status, 126 and 127 (nobody is trusted), unknown codes: ignored */
+    case SOTTO_SHH_P2P_MESSAGE:
+        if (p->trusted) shh_take_direct(s, p, payload, now);
+        return;
+    default:                                      /* a second Status, 126 (no mail server), unknown codes: ignored, whatever they carry */
         return;
     }
     if (good) {
@@ -225,6 +238,7 @@ enum sotto_err sotto_shh_new(struct sotto_shh **out, const struct sotto_shh_conf
     s->capability = (struct sotto_capability){ "shh", VERSION, SOTTO_SHH_CODES, s, up, message, down };
     s->floor = s->floor_before = sotto_pool_floor(config->pool);
     s->filter = s->filter_before = sotto_bloom_all();
+    s->size_max = SOTTO_ENVELOPE_SIZE_MAX;
     *out = s;
     return SOTTO_OK;
 }
@@ -342,6 +356,34 @@ void sotto_shh_filter(struct sotto_shh *s, const struct sotto_bloom *filter, str
     s->filter_us = now.mono_us;
     for (unsigned i = 0; i < s->peer_count; i++)
         if (!s->peers[i]->gone) send_bloom(s, s->peers[i], now);
+}
+
+bool sotto_shh_filter_now(const struct sotto_shh *s, struct sotto_bloom *out)
+{
+    if (s->ever_filtered) *out = s->filter;
+    return s->ever_filtered;
+}
+
+bool sotto_shh_is_peer(const struct sotto_shh *s, uint32_t conn) { return find((struct sotto_shh *)(uintptr_t)s, conn) != NULL; }
+
+void sotto_shh_size(struct sotto_shh *s, uint32_t size_max) { s->size_max = size_max ? size_max : 1; }
+void sotto_shh_light(struct sotto_shh *s, bool light) { s->light = light; }
+void sotto_shh_mute(struct sotto_shh *s, bool muted) { s->muted = muted; }
+
+enum sotto_err sotto_shh_trust(struct sotto_shh *s, uint32_t conn)
+{
+    struct shh_peer *p = find(s, conn);
+    if (!p) return SOTTO_ERR_MISSING;
+    p->trusted = true;
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_shh_send_direct(struct sotto_shh *s, uint32_t conn, struct sotto_span rlp, struct sotto_now now)
+{
+    struct shh_peer *p = find(s, conn);
+    if (!p || !p->ready) return SOTTO_ERR_MISSING;
+    if (rlp.size > SOTTO_SHH_PACKET_MAX) return SOTTO_ERR_RANGE;
+    return sotto_host_send(s->host, conn, &s->capability, SOTTO_SHH_P2P_MESSAGE, rlp, now, s->out);
 }
 
 unsigned sotto_shh_first_hops(const struct sotto_shh *s)

@@ -14,6 +14,7 @@
 #include "p2p/host.h"
 #include "whisper/bloom.h"
 #include "whisper/pool.h"
+#include "whisper/rules.h"
 
 #define SOTTO_SHH_CODES 128u
 enum {
@@ -49,11 +50,14 @@ struct sotto_shh_config {
     uint32_t catch_up_inbound, catch_up_outbound;
     uint32_t batch;                               /* envelopes hashed together: SOTTO_ENVELOPE_BATCH; fewer change no result (tests) */
     uint32_t rate;                                /* envelopes a second, SOTTO_SHH_BURST_S of them at once; 0: SOTTO_SHH_RATE */
+    /* A direct message (code 127) of a peer that is trusted: checked for its form only (whisper-v6.md 9). May be NULL. */
+    void (*direct)(void *owner, struct sotto_span rlp, struct sotto_now now);
 };
 
 struct sotto_shh_stats {
     uint64_t accepted, low_work, expired, future, ttl, size, bloom, duplicate, malformed, quota;
     uint64_t forwarded;                           /* envelopes written to peers */
+    uint64_t direct;                              /* taken from trusted peers */
 };
 
 struct sotto_shh;
@@ -75,6 +79,25 @@ void sotto_shh_news(struct sotto_shh *s, struct sotto_now now);
 void sotto_shh_floor(struct sotto_shh *s, struct sotto_now now);
 /* Narrows (or widens) what we want to get; NULL: everything. Announced at once, tolerated as above. */
 void sotto_shh_filter(struct sotto_shh *s, const struct sotto_bloom *filter, struct sotto_now now);
+
+/* The largest envelope taken, size(); at first SOTTO_ENVELOPE_SIZE_MAX. 0: none (size() is at least 20). Not told to anybody; what is longer than a packet of ours may be
+ * goes to nobody (SOTTO_SHH_PACKET_MAX). */
+void sotto_shh_size(struct sotto_shh *s, uint32_t size_max);
+/* Light mode: nothing of others is passed on; later Status messages say so, and peers that are light too are let go. */
+void sotto_shh_light(struct sotto_shh *s, bool light);
+/* While muted, held own envelopes stay held (relay.plain). */
+void sotto_shh_mute(struct sotto_shh *s, bool muted);
+/* What is asked of an envelope now; borrows from s until the next call. */
+struct sotto_rules sotto_shh_rules(const struct sotto_shh *s, struct sotto_now now);
+
+/* Direct messages of this peer count from now on, until the connection ends. ERR_MISSING: no Whisper peer. */
+SOTTO_MUST_USE enum sotto_err sotto_shh_trust(struct sotto_shh *s, uint32_t conn);
+/* One envelope for this peer alone, not pooled. ERR_MISSING; ERR_FULL, ERR_NOMEM of the host; ERR_RANGE: longer than a packet. */
+SOTTO_MUST_USE enum sotto_err sotto_shh_send_direct(struct sotto_shh *s, uint32_t conn, struct sotto_span rlp, struct sotto_now now);
+
+/* What we want to get; false: it was never narrowed. */
+bool sotto_shh_filter_now(const struct sotto_shh *s, struct sotto_bloom *out);
+bool sotto_shh_is_peer(const struct sotto_shh *s, uint32_t conn);
 
 unsigned sotto_shh_first_hops(const struct sotto_shh *s);                 /* peers whose Status has come and that we dialled or pinned */
 /* The median of what the outbound peers ask for, at least the own floor: what own envelopes should reach. */

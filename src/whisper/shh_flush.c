@@ -26,10 +26,11 @@ static bool wishes_topic(const struct shh_peer *p, const uint8_t topic[4])
 static enum verdict judge(const struct sotto_shh *s, const struct shh_peer *p, const struct sotto_pool_entry *e, struct sotto_now now)
 {
     if (sotto_rules_too_late(e->expiry, sotto_shh_now_behind(s, now))) return SETTLED;
+    if (s->light && !e->own) return SETTLED;
     if (e->rlp.size + LIST_HEAD_MAX > SOTTO_SHH_PACKET_MAX) return SETTLED;
     if (e->rating < p->pow || (!p->everything && !wishes_topic(p, e->topic))) return SETTLED;      /* till it wishes anew */
     if (sotto_ids_has(&p->known, e->hash, e->index)) return SETTLED;
-    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->clock_off || !shh_first_hop(s, p)) && !SOTTO_PLANTED(OWN_TO_STRANGERS)))
+    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->muted || s->clock_off || !shh_first_hop(s, p)) && !SOTTO_PLANTED(OWN_TO_STRANGERS)))
         return LATER;
     return SEND;
 }

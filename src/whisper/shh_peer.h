@@ -21,6 +21,7 @@ struct shh_peer {
     bool gone;                                    /* the host said down, or we ended it: freed at the end of the step */
     bool ready;                                   /* its Status came */
     bool inbound;
+    bool trusted;                                 /* its direct messages count */
     uint64_t name;                                /* from its key: its share of the pool outlives the connection */
     uint64_t status_by_us;
     double pow;                                   /* what it asks for */
@@ -56,6 +57,8 @@ struct sotto_shh {
     struct sotto_bloom filter, filter_before;
     uint64_t filter_us;
     bool ever_filtered;                           /* Status then carries 64 bytes even if all ones */
+    uint32_t size_max;
+    bool light, muted;
 
     size_t waiting_bytes;
     int clock_off;
@@ -71,6 +74,7 @@ void shh_breach(struct sotto_shh *s, struct shh_peer *p, int score, const char *
 
 /* shh_take.c */
 void shh_take_messages(struct sotto_shh *s, struct shh_peer *p, struct sotto_span payload, struct sotto_now now);
+void shh_take_direct(struct sotto_shh *s, struct shh_peer *p, struct sotto_span payload, struct sotto_now now);
 void shh_take_waiting(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
 uint64_t shh_take_deadline(const struct shh_peer *p);
 void shh_take_end(struct sotto_shh *s, struct shh_peer *p);           /* frees what waits */

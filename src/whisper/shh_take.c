@@ -38,13 +38,13 @@ static enum sotto_err read_packet(struct sotto_span *items, uint32_t *count, str
     return SOTTO_OK;
 }
 
-static struct sotto_rules rules_of(const struct sotto_shh *s, struct sotto_now now)
+struct sotto_rules sotto_shh_rules(const struct sotto_shh *s, struct sotto_now now)
 {
     bool floor_grace = now.mono_us < s->floor_us + SOTTO_CHANGE_GRACE_US;
     bool filter_grace = s->filter_us && now.mono_us < s->filter_us + SOTTO_CHANGE_GRACE_US;
     return (struct sotto_rules){
         .now_ahead = shh_now_ahead(s, now), .now_behind = sotto_shh_now_behind(s, now),
-        .floor = s->floor, .floor_before = floor_grace ? s->floor_before : s->floor,
+        .floor = s->floor, .floor_before = floor_grace ? s->floor_before : s->floor, .size_max = s->size_max,
         .filter = s->filtered ? &s->filter : NULL,
         .filter_before = !filter_grace ? &s->filter : s->filtered_before ? &s->filter_before : NULL,
     };
@@ -168,7 +168,7 @@ static struct sotto_span after(struct sotto_rlp items, struct sotto_span item)
  * hashed in batches and judged one by one, in order. */
 static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp *items, uint32_t *count, struct batch *b, struct sotto_now now)
 {
-    struct sotto_rules rules = rules_of(s, now);
+    struct sotto_rules rules = sotto_shh_rules(s, now);
     uint64_t seq = sotto_pool_seq(s->config.pool);
     bool good = true;
     for (;;) {
@@ -248,6 +248,25 @@ void shh_take_messages(struct sotto_shh *s, struct shh_peer *p, struct sotto_spa
         return;
     }
     if (!p->gone && sotto_rlp_more(&left)) wait_unpaid(s, p, sotto_rlp_rest(&left), count, now);
+}
+
+/* For us alone: no rule but the form, and it is paid like any other (geth has no such bound). */
+void shh_take_direct(struct sotto_shh *s, struct shh_peer *p, struct sotto_span payload, struct sotto_now now)
+{
+    struct sotto_rlp top = sotto_rlp(payload);
+    struct sotto_span rlp;
+    struct sotto_envelope e;
+    if (sotto_rlp_raw(&top, &rlp) != SOTTO_OK || sotto_envelope_decode(&e, rlp) != SOTTO_OK) {       /* bytes after it are ignored */
+        s->stats.malformed++;
+        shh_breach(s, p, SCORE_FORM, "shh-direct", now);
+        return;
+    }
+    if (!sotto_bucket_take(&p->take, 1, now.mono_us)) {
+        s->stats.quota++;
+        return;
+    }
+    s->stats.direct++;
+    if (s->config.direct) s->config.direct(s->config.owner, rlp, now);
 }
 
 void shh_take_waiting(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)

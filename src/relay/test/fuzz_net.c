@@ -110,7 +110,7 @@ static void world_does(unsigned i, const struct sotto_out *o)
         SOTTO_ASSERT(o->token < CELLS_MAX && n->sent[o->token] && !n->expired[o->token]);
         n->expired[o->token] = 1;
         break;
-    case SOTTO_OUT_MINE_CANCEL: case SOTTO_OUT_PAUSE: case SOTTO_OUT_RESUME: case SOTTO_OUT_PEER: break;
+    case SOTTO_OUT_MINE_CANCEL: case SOTTO_OUT_PAUSE: case SOTTO_OUT_RESUME: case SOTTO_OUT_PEER: case SOTTO_OUT_DIRECT: break;
     }
 }
 

@@ -69,6 +69,15 @@ static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sott
     f->first_hops++;
 }
 
+static void direct(void *owner, struct sotto_span rlp, struct sotto_now now)
+{
+    (void)now;
+    struct fake *f = owner;
+    struct sotto_envelope e;
+    SOTTO_ASSERT(sotto_envelope_decode(&e, rlp) == SOTTO_OK);
+    f->directs++;
+}
+
 static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, struct sotto_shh_config shh)
 {
     memset(f, 0, sizeof *f);
@@ -81,6 +90,7 @@ static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *
     shh.rng = &f->rng.rng;
     shh.owner = f;
     shh.first_hop = first_hop;
+    shh.direct = direct;
     SOTTO_ASSERT(sotto_shh_new(&f->shh, &shh) == SOTTO_OK);
     f->host.capability = sotto_shh_capability(f->shh);
     sotto_shh_attach(f->shh, &f->host);

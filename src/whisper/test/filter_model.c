@@ -180,7 +180,7 @@ static const char *show(struct model *m, struct fuzz_in *in)
     unsigned which = fuzz_below(in, ENVELOPES);
     uint8_t how = fuzz_u8(in);
     const struct sotto_envelope *e = &world.envelopes[which];
-    struct sotto_shh_seen seen = { e, world.hashes[which], world.ratings[which], how % 4 == 3 };
+    struct sotto_shh_seen seen = { e, world.hashes[which], world.ratings[which], how % 4 == 3, false };
     uint32_t matches = 0, want = 0;
     m->age++;
     RULE(sotto_shh_filters_show(m->f, &matches, &seen) == SOTTO_OK, "an envelope is no failure");

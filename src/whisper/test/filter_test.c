@@ -90,7 +90,7 @@ static uint32_t show(struct sotto_shh_filters *f, const uint8_t topic[4], struct
     static uint8_t hash[32];
     struct sotto_envelope e = { 1000, 50, { topic[0], topic[1], topic[2], topic[3] }, data, 0 };
     uint32_t matches = 99;
-    struct sotto_shh_seen seen = { &e, hash, 1, direct };
+    struct sotto_shh_seen seen = { &e, hash, 1, direct, false };
     hash[0]++;
     assert_int_equal(sotto_shh_filters_show(f, &matches, &seen), SOTTO_OK);
     return matches;
@@ -134,6 +134,61 @@ static void what_an_envelope_costs(void **state)
     assert_int_equal(sotto_shh_filters_tries(f), 3);
     uint64_t shared = sotto_shh_filters_bytes(f);
     assert_true(shared < 100 * d.size);               /* kept once, not a hundred times */
+    sotto_shh_filters_free(f);
+    sotto_buf_free(&plain);
+    sotto_buf_free(&data);
+}
+
+enum { PAIRS = 40 };
+
+/* Private keys are dear: in pieces, each key once, and filters that come and go between two pieces change nothing for the others. */
+static void in_pieces(void **state)
+{
+    (void)state;
+    static uint8_t hash[32] = { 0xee };
+    struct sotto_scalar keys[PAIRS];
+    struct sotto_shh_id ids[PAIRS], late;
+    struct sotto_point to;
+    struct sotto_buf plain = sotto_buf_make(4096), data = plain;
+    struct sotto_shh_message m = { .payload = sotto_span_str("hello") };
+    struct sotto_shh_filters *f = store();
+    for (unsigned i = 0; i < PAIRS; i++) {
+        sotto_scalar_random(&keys[i], rng());
+        struct sotto_shh_criteria c = { .key = &keys[i] };
+        assert_said(sotto_shh_filters_add(f, &ids[i], &c), "");
+    }
+    assert_int_equal(sotto_point_make(&to, &keys[PAIRS - 1]), SOTTO_OK);      /* the last one that is tried */
+    assert_int_equal(sotto_shh_message_write(&plain, &m, rng()), SOTTO_OK);
+    assert_int_equal(sotto_shh_seal_to(&data, &to, sotto_buf_span(&plain), rng()), SOTTO_OK);
+    struct sotto_envelope e = { 1000, 50, { 1, 2, 3, 4 }, sotto_buf_span(&data), 0 };
+    struct sotto_shh_seen seen = { &e, hash, 1, false, false };
+    uint32_t matches = 99;
+    unsigned pieces = 0;
+    uint64_t before = sotto_shh_filters_tries(f);
+    while (sotto_shh_filters_show_some(f, &matches, &seen, 4 * SOTTO_SHH_TRY_KEY_NS, pieces > 0) == SOTTO_ERR_AGAIN) {
+        assert_int_equal(matches, 0);
+        pieces++;
+        if (pieces == 1) assert_true(sotto_shh_filters_remove(f, text_of(&ids[0])));             /* tried already */
+        if (pieces == 2) assert_true(sotto_shh_filters_remove(f, text_of(&ids[PAIRS - 2])));     /* not yet */
+        if (pieces == 3) {
+            struct sotto_shh_criteria c = { .key = &keys[PAIRS - 1] };
+            assert_said(sotto_shh_filters_add(f, &late, &c), "");
+        }
+    }
+    assert_int_equal(matches, 2);
+    assert_int_equal(sotto_shh_filters_tries(f) - before, PAIRS - 1);
+    assert_in_range(pieces, PAIRS / 4 - 2, PAIRS / 2);
+    hash[0]++;
+    assert_int_equal(sotto_shh_filters_show_some(f, &matches, &seen, UINT64_MAX, false), SOTTO_OK);
+    assert_int_equal(matches, 2);
+    /* To a light client, an envelope of others is told to those filters only that take direct messages. */
+    struct sotto_shh_criteria c = { .key = &keys[PAIRS - 1], .allow_p2p = true, .min_pow = 0.5 };
+    assert_said(sotto_shh_filters_add(f, &late, &c), "");
+    hash[0]++;
+    seen.light = true;
+    assert_int_equal(sotto_shh_filters_show(f, &matches, &seen), SOTTO_OK);
+    assert_int_equal(matches, 1);
+    SOTTO_WIPE(keys);
     sotto_shh_filters_free(f);
     sotto_buf_free(&plain);
     sotto_buf_free(&data);
@@ -195,7 +250,7 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_the_slow_matcher), cmocka_unit_test(criteria_row_by_row), cmocka_unit_test(what_an_envelope_costs),
+        cmocka_unit_test(as_the_slow_matcher), cmocka_unit_test(criteria_row_by_row), cmocka_unit_test(what_an_envelope_costs), cmocka_unit_test(in_pieces),
         cmocka_unit_test(handed_out_once_each), cmocka_unit_test(bloom_of_topics),
     };
     return cmocka_run_group_tests(tests, start, NULL);

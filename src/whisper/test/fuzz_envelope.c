@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sotto_buf_free(&b);
     for (unsigned i = 0; i < 4; i++) {
         uint32_t now = i == 0 ? e.expiry : i == 1 ? sotto_envelope_sent(&e) - 5 : i == 2 ? UINT32_MAX : 0;
-        struct sotto_rules rules = { now, now, 0.2, i & 1 ? 0.0 : 0.2, NULL, NULL };
+        struct sotto_rules rules = { now, now, 0.2, i & 1 ? 0.0 : 0.2, NULL, NULL, 0 };
         double rating;
         if (sotto_rules_judge(&rating, &e, &rules) == SOTTO_OK) SOTTO_ASSERT(rating >= 0 && e.ttl > 0 && e.ttl <= 86400);
     }

@@ -1,6 +1,6 @@
 /* Any sequence of packets from several peers into the capability, with time passing in between.
  *
- *     op 1: 0..0x9f message of code op % 5 (4: 126) from peer op / 5 % 4 · 0xa0.. up · 0xb0.. down · 0xc0.. time passes ·
+ *     op 1: 0..0x9f message of code op % 5 (4: 126 or 127) from peer op / 5 % 4 · 0xa0.. up · 0xb0.. down · 0xc0.. time passes ·
  *           0xd0.. a floor or filter of our own changes · 0xe0.. as 0..0x9f, with the body repeated as items of a list
  *     size 2, big-endian, then that many bytes (fewer at the end) */
 #include "support/fuzz.h"
@@ -13,7 +13,7 @@ static void message(struct fake *f, uint8_t op, struct sotto_span body, bool as_
     struct sotto_buf items = sotto_buf_make(32u << 20), list = sotto_buf_make(32u << 20);
     for (unsigned i = 0; as_items && i < 30; i++) SOTTO_ASSERT(sotto_buf_add_span(&items, body) == SOTTO_OK);
     if (as_items) fake_list(&list, sotto_buf_span(&items));
-    fake_message(f, op / 5 % 4, codes[op % 5], as_items ? sotto_buf_span(&list) : body);
+    fake_message(f, op / 5 % 4, op % 10 == 9 ? SOTTO_SHH_P2P_MESSAGE : codes[op % 5], as_items ? sotto_buf_span(&list) : body);
     sotto_buf_free(&items);
     sotto_buf_free(&list);
 }
@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 0xd:
             sotto_shh_enter(f.shh, &f.out);
             if (take >= 64) sotto_shh_filter(f.shh, (const struct sotto_bloom *)(const void *)body.data, f.now);
+            else if (op & 8) (void)!sotto_shh_trust(f.shh, op & 3);
+            else if (op & 4) sotto_shh_light(f.shh, op & 1);
             else sotto_shh_floor(f.shh, f.now);
             sotto_shh_enter(f.shh, NULL);
             break;

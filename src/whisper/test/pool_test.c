@@ -243,6 +243,36 @@ static void own_held_entries(void **state)
     sotto_pool_free(p);
 }
 
+static void sums_and_another_floor(void **state)
+{
+    (void)state;
+    struct sotto_pool *p = pool_of(1 << 20, 100);
+    uint8_t hash[32];
+    random_hash(hash);
+    assert_int_equal(put(p, hash, 1, NOW + 100, 100, 1, self), SOTTO_OK);
+    uint64_t held = sotto_pool_bytes(p);
+    assert_true(held > 100 && sotto_pool_held(p) == held && sotto_pool_sizes(p) == 120);
+    assert_int_equal(put_any(p, 1, NOW + 100, out_peer(1)), SOTTO_OK);
+    assert_true(sotto_pool_held(p) == held && sotto_pool_sizes(p) == 120 + 20 + SOTTO_NATIVE_DATA);
+    sotto_pool_release(p, hash);
+    sotto_pool_release(p, hash);
+    assert_int_equal(sotto_pool_held(p), 0);
+    assert_false(sotto_pool_tick(p, NOW + 101, 1000));
+    assert_int_equal(sotto_pool_sizes(p), 0);
+    sotto_pool_set_floor(p, 3);
+    assert_true(sotto_pool_floor(p) == 3);
+    for (unsigned i = 0; i < 80; i++) assert_int_equal(put_any(p, 9, NOW + 1000, out_peer(i)), SOTTO_OK);
+    assert_true(sotto_pool_tick(p, NOW, 2000));
+    assert_true(sotto_pool_floor(p) == 6);
+    sotto_pool_set_floor(p, 0.5);
+    assert_true(sotto_pool_floor(p) == 1);        /* still crowded */
+    sotto_pool_set_floor(p, 1.7e308);
+    assert_true(isfinite(sotto_pool_floor(p)));   /* it is told to peers, who refuse an infinity */
+    sotto_pool_set_floor(p, 0);
+    assert_true(sotto_pool_floor(p) == 0);
+    sotto_pool_free(p);
+}
+
 static void floor_moves_with_fill(void **state)
 {
     (void)state;
@@ -416,7 +446,7 @@ static void buckets(void **state)
 }
 
 /* ---- the rules, each refusal and their order ---- */
-static struct sotto_rules rules_at(uint32_t now) { return (struct sotto_rules){ now, now, 0.2, 0.2, NULL, NULL }; }
+static struct sotto_rules rules_at(uint32_t now) { return (struct sotto_rules){ now, now, 0.2, 0.2, NULL, NULL, 0 }; }
 static enum sotto_err judge(uint32_t expiry, uint32_t ttl, size_t size, const struct sotto_rules *r, double *rating)
 {
     static uint8_t data[(1 << 20) + 32];
@@ -535,6 +565,7 @@ int main(void)
         cmocka_unit_test(topic_quota_above_half),
         cmocka_unit_test(expiry_in_the_very_second),
         cmocka_unit_test(own_held_entries),
+        cmocka_unit_test(sums_and_another_floor),
         cmocka_unit_test(floor_moves_with_fill),
         cmocka_unit_test(random_traffic_keeps_the_bounds),
         cmocka_unit_test(ids_against_a_plain_list),
