@@ -20,6 +20,8 @@ TYPE_C = {"string": "STRING", "name": "NAME", "token": "TOKEN", "path": "PATH", 
           "kinds": "KINDS", "confirm": "CONFIRM"}
 TYPE_MAX = {"contact": 4096, "Job": 64, "Msg": 64, "Cursor": 64, "path": 4096}
 TYPE_MIN = {"name": 1, "token": 1, "contact": 1, "Job": 1, "Msg": 1, "Cursor": 1, "path": 1}
+FOREIGN_C = {"bytes": "BYTES", "string": "STRING", "uint32": "UINT32", "float64": "FLOAT64", "object": "OBJECT"}
+FOREIGN_PARAMS_MAX = 4
 ALWAYS = [1000, 1001, 1003, 1006, 1007, 1009, 1101, 1102, 1103, 1104, 1105, 1201, 2001, 2101]
 PERMS = set("-rcwaxs")
 
@@ -122,11 +124,24 @@ def load(folder):
             m["word"] = next((p["word"] for p in params if p["type"] == "confirm"), None)
             if not m["word"]:
                 fail(name + ": no word to confirm with")
+    for m in api.setdefault("foreign", []):
+        name = m["name"]
+        if not re.fullmatch(r"[a-z0-9]+_[a-z][a-zA-Z]*", name) or name.startswith("sotto_") or name in seen:
+            fail("bad or repeated foreign name " + name)
+        seen.add(name)
+        unknown = set(m) - {"name", "perm", "params", "result", "help", "errors", "write", "subscription"}
+        if unknown or m["perm"] not in PERMS - {"s"} or not m.get("help") or "result" not in m:
+            fail("%s: %s" % (name, unknown or "permission, help or result"))
+        m.setdefault("write", False)
+        m.setdefault("errors", [])
+        m.setdefault("params", [])
+        if len(m["params"]) > FOREIGN_PARAMS_MAX or any(p["type"] not in FOREIGN_C or not p.get("name") for p in m["params"]):
+            fail(name + ": parameters")
     return api, errors
 
 
 def c_name(m):
-    return snake(m["name"].replace(" ", "_"))
+    return snake(m["name"].replace(" ", "_").replace("PoW", "Pow"))
 
 
 def pointer(p):
@@ -203,10 +218,16 @@ def make_h(api, errors):
     for m in api["methods"]:
         w("    struct sotto_%s_params %s;" % (c_name(m), c_name(m)))
     w("};\n")
+    w("/* Methods of other people's namespaces: parameters by position, errors with their words (rpc/foreign.h). */")
+    w("enum sotto_foreign {")
+    w("".join("    SOTTO_FOREIGN_%s,\n" % c_name(m).upper() for m in api["foreign"]) + "    SOTTO_FOREIGN_COUNT\n};")
+    w("struct sotto_foreign_arg;\n")
     w("/* One handler for each method. Each answers exactly once, now or later: sotto_call_result or sotto_call_error (rpc/rpc.h). */")
     w("struct sotto_api {\n    void *ctx;")
     for m in api["methods"]:
         w("    void (*%s)(void *ctx, struct sotto_call *call, const struct sotto_%s_params *p);" % (c_name(m), c_name(m)))
+    for m in api["foreign"]:
+        w("    void (*%s)(void *ctx, struct sotto_call *call, const struct sotto_foreign_arg *args);" % c_name(m))
     w("};")
     w("/* The name of the first method without a handler, \"contact add\"; NULL when none is missing. */")
     w("const char *sotto_api_missing(const struct sotto_api *api);")
@@ -257,6 +278,12 @@ def make_c(api, errors):
             c_name(m).upper(), cstr(m["name"]), cstr("sotto_" + camel(m["name"])), m["perm"], str(m["write"]).lower(), str(m["job"]).lower(),
             "p_" + c_name(m) if m["params"] else "NULL", len(m["params"]), one_of))
     w("};\n")
+    w("const struct sotto_foreign_spec sotto_foreign_specs[SOTTO_FOREIGN_COUNT] = {")
+    for m in api["foreign"]:
+        w("    [SOTTO_FOREIGN_%s] = { %s, %s, '%s', %s, %d, { %s } }," % (
+            c_name(m).upper(), cstr(m["name"]), cstr(m.get("subscription")), m["perm"], str(m["write"]).lower(), len(m["params"]),
+            ", ".join("SOTTO_FOREIGN_" + FOREIGN_C[p["type"]] for p in m["params"]) or "0"))
+    w("};\n")
     w("static const char *const event_names[SOTTO_API_EVENT_COUNT] = { %s };" % ", ".join(cstr(k) for k, _ in api["events"]))
     w("const char *sotto_api_event_name(enum sotto_api_event kind) { return (unsigned)kind < SOTTO_API_EVENT_COUNT ? event_names[kind] : \"\"; }\n")
     w("_Static_assert(SOTTO_API_EVENT_COUNT <= 32, \"kinds are bits of a uint32_t\");")
@@ -269,8 +296,18 @@ def make_c(api, errors):
     for m in api["methods"]:
         w("    case SOTTO_METHOD_%s: api->%s(api->ctx, call, &p->%s); break;" % (c_name(m).upper(), c_name(m), c_name(m)))
     w("    case SOTTO_METHOD_COUNT: break;\n    }\n}\n")
+    w("bool sotto_api_has_foreign(const struct sotto_api *api, enum sotto_foreign m)\n{\n    switch (m) {")
+    for m in api["foreign"]:
+        w("    case SOTTO_FOREIGN_%s: return api->%s != NULL;" % (c_name(m).upper(), c_name(m)))
+    w("    case SOTTO_FOREIGN_COUNT: break;\n    }\n    return false;\n}\n")
+    w("void sotto_api_dispatch_foreign(const struct sotto_api *api, enum sotto_foreign m, struct sotto_call *call, const struct sotto_foreign_arg *args)\n{\n    switch (m) {")
+    for m in api["foreign"]:
+        w("    case SOTTO_FOREIGN_%s: api->%s(api->ctx, call, args); break;" % (c_name(m).upper(), c_name(m)))
+    w("    case SOTTO_FOREIGN_COUNT: break;\n    }\n}\n")
     w("const char *sotto_api_missing(const struct sotto_api *api)\n{")
-    w("    for (int m = 0; m < SOTTO_METHOD_COUNT; m++)\n        if (!sotto_api_has(api, (enum sotto_method)m)) return sotto_method_specs[m].name;\n    return NULL;\n}")
+    w("    for (int m = 0; m < SOTTO_METHOD_COUNT; m++)\n        if (!sotto_api_has(api, (enum sotto_method)m)) return sotto_method_specs[m].name;")
+    w("    for (int m = 0; m < SOTTO_FOREIGN_COUNT; m++)\n        if (!sotto_api_has_foreign(api, (enum sotto_foreign)m)) return sotto_foreign_specs[m].name;")
+    w("    return NULL;\n}")
     return "\n".join(out) + "\n"
 
 
@@ -389,8 +426,12 @@ def make_fake(api):
     for m in api["methods"]:
         n = c_name(m)
         w("static void fake_%s(void *ctx, struct sotto_call *call, const struct sotto_%s_params *p) { fake_called(ctx, call, SOTTO_METHOD_%s, p); }" % (n, n, n.upper()))
+    w("static void fake_foreign(void *ctx, struct sotto_call *call, enum sotto_foreign m, const struct sotto_foreign_arg *args);")
+    for m in api["foreign"]:
+        n = c_name(m)
+        w("static void fake_%s(void *ctx, struct sotto_call *call, const struct sotto_foreign_arg *args) { fake_foreign(ctx, call, SOTTO_FOREIGN_%s, args); }" % (n, n.upper()))
     w("static const struct sotto_api fake_api = {\n    .ctx = NULL,")
-    for m in api["methods"]:
+    for m in api["methods"] + api["foreign"]:
         w("    .%s = fake_%s," % (c_name(m), c_name(m)))
     w("};\n\n#endif")
     return "\n".join(out) + "\n"
@@ -493,6 +534,18 @@ def make_docs(api, errors):
         a("Result%s: `%s`\n" % (" of the job" if m["job"] else "", m["result"]))
         if m["errors"]:
             a("Errors: " + " ".join(map(str, m["errors"])) + "\n")
+    if api["foreign"]:
+        a("\n## Names of other people\n")
+        a("For libraries that were written for another node. Parameters by position only, an object refused with -32602; types as Go has them: `bytes` is `0x` and hex digits, numbers "
+          "are JSON numbers, unknown members of an object are ignored and known ones matched without regard to case, null is zero, empty or absent. Errors carry that node's words; "
+          "`data.name` is ours. Clients should look at the code.\n")
+        a("| method | | parameters | result | errors |\n| --- | --- | --- | --- | --- |")
+        for m in api["foreign"]:
+            params = [json.dumps(m["subscription"])] + ["%s: %s" % (p["name"], p["type"]) for p in m["params"][1:]] if m.get("subscription") else [
+                "%s: %s" % (p["name"], p["type"]) for p in m["params"]]
+            a("| `%s` %s | `%s` | %s | %s | %s |" % (m["name"], m["help"], m["perm"], ", ".join(params), "`%s`" % m["result"].replace("|", "\\|"),
+                                                  "; ".join("`%s`" % x for x in m["errors"])))
+        a("")
     a("\n## Forms\n")
     for k, v in api["types"].items():
         a("- `%s` %s" % (k, v))

@@ -28,6 +28,7 @@
     X(RELAY_POOL, "relay.pool", BYTES, "64MiB", 1048576, 4294967296, RESTART, "network.md 10", "largest sum of envelopes kept for others") \
     X(RELAY_FLUSH, "relay.flush", TIME, "1s", 1, 60000, RESTART, "network.md 10", "mean wait before news go to a neighbour; shorter tells more of where they came from") \
     X(WHISPER_BRIDGE, "whisper.bridge", BOOL, "false", 0, 1, RESTART, "network.md 1", "dials found nodes too that do not say they are of Sotto") \
+    X(WHISPER_EXPORT_KEYS, "whisper.export_keys", BOOL, "false", 0, 1, 0, "W-19", "shh_getPrivateKey and shh_getSymKey hand keys out")    \
     X(LEDGER_BACKEND, "ledger.backend", WORD, "none", 0, 0, RESTART, "messaging.md 2.2", "where identities are registered|none") \
     X(VAULT_MEMORY, "vault.memory", BYTES, "256MiB", 67108864, 4294967296, 0, "messaging.md 1.2", "Argon2id memory for new passphrases") \
     X(VAULT_PASSES, "vault.passes", COUNT, "3", 2, 64, 0, "messaging.md 1.2", "Argon2id passes for new passphrases")        \

@@ -217,6 +217,7 @@ enum sotto_err sotto_api_start(struct sotto_node *n)
     sotto_api_contact_fill(&n->api);
     sotto_api_message_fill(&n->api);
     sotto_api_network_fill(&n->api);
+    sotto_api_shh_fill(&n->api);
     const char *missing = sotto_api_missing(&n->api);
     if (missing) sotto_log_line(n->log, SOTTO_LOG_ERROR, "rpc", "no-handler", "method=\"%s\"", missing);
     SOTTO_ASSERT(!missing);

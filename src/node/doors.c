@@ -59,6 +59,7 @@ static void on_closed(void *ctx, uint64_t conn)
     struct sotto_node *n = ctx;
     sotto_rpc_conn_closed(n->rpc, (void *)(uintptr_t)conn);
     sotto_events_closed(n, conn);
+    sotto_desk_closed(n, conn);
     for (struct reply *r = n->replies, *next; r; r = next) {
         next = r->next;
         if (r->conn == conn) reply_free(r);

@@ -141,6 +141,7 @@ struct sotto_node {
     uint64_t next_subscription;
     void *mining;                         /* network.c */
     void *mine_waiting;                   /* network.c: puzzles that found the lane full */
+    struct sotto_desk *desk;              /* whisper_desk.c: for callers of shh_*; NULL before the first */
     uint64_t refused[SOTTO_ERR_COUNT];    /* cells that were ours and refused, by reason */
 };
 
@@ -245,6 +246,12 @@ void sotto_events_free(struct sotto_node *n);
 void sotto_cursor_text(char out[SOTTO_CURSOR_TEXT], uint64_t seq);
 bool sotto_cursor_parse(uint64_t *out, const char *text);
 
+/* whisper_desk.c */
+void sotto_desk_look(struct sotto_node *n);           /* the pool may have something new for filters */
+void sotto_desk_direct(struct sotto_node *n, struct sotto_buf *rlp /* taken over */);
+void sotto_desk_closed(struct sotto_node *n, uint64_t conn);
+void sotto_desk_free(struct sotto_node *n);
+
 /* tasks.c */
 /* Inside a call: a call whose commit fails leaves no job. Start its work with sotto_txn_after. */
 struct sotto_task *sotto_task_new(struct sotto_node *n, const char *method);
@@ -274,6 +281,7 @@ void sotto_api_event_fill(struct sotto_api *api);
 void sotto_api_job_fill(struct sotto_api *api);
 void sotto_api_config_fill(struct sotto_api *api);
 void sotto_api_backup_fill(struct sotto_api *api);
+void sotto_api_shh_fill(struct sotto_api *api);
 json_t *sotto_status_json(struct sotto_node *n);
 /* Answers with the public error that fits err. */
 void sotto_api_fail(struct sotto_call *call, enum sotto_err err);

@@ -318,6 +318,7 @@ static void flush(struct sotto_node *n, bool linger)
             if (out->kind == SOTTO_OUT_MINE) mine_envelope(n, out);
             else if (out->kind == SOTTO_OUT_MINE_CANCEL) mine_cancel(n, 0, out->token);
             else if (out->kind == SOTTO_OUT_PEER) peer_event(n, out, now);
+            else if (out->kind == SOTTO_OUT_DIRECT) sotto_desk_direct(n, &out->bytes);
             else if (out->kind == SOTTO_OUT_DELIVER || out->kind == SOTTO_OUT_CELL_SENT || out->kind == SOTTO_OUT_CELL_EXPIRED) {
                 if (!n->batch) sotto_batch_open(n);
                 n->batch_cells++;
@@ -328,6 +329,7 @@ static void flush(struct sotto_node *n, bool linger)
         sotto_outq_free(&q);
     }
     n->flushing = false;
+    sotto_desk_look(n);
     sotto_network_wake(n);
 }
 

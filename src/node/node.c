@@ -375,6 +375,7 @@ void sotto_node_free(struct sotto_node *n)
     sotto_doors_free(n);
     sotto_events_free(n);
     sotto_tasks_free(n);
+    sotto_desk_free(n);
     sotto_network_free(n);
     sotto_door_free(n->door);
     sotto_io_net_free(n->io_net);

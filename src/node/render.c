@@ -43,8 +43,8 @@ json_t *sotto_json_id(const struct sotto_id *id)
 
 json_t *sotto_json_hex(const void *data, size_t size)
 {
-    char text[2 + 2 * 64 + 1] = "0x";
-    SOTTO_ASSERT(size <= 64);
+    char text[2 + 2 * 65 + 1] = "0x";
+    SOTTO_ASSERT(size <= 65);
     sotto_hex(text + 2, data, size);
     return json_string(text);
 }

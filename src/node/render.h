@@ -9,7 +9,7 @@
 
 json_t *sotto_json_text(struct sotto_span utf8);          /* a string; bytes that are not UTF-8 become U+FFFD */
 json_t *sotto_json_id(const struct sotto_id *id);         /* EIP-55 */
-json_t *sotto_json_hex(const void *data, size_t size);    /* 0x... */
+json_t *sotto_json_hex(const void *data, size_t size);    /* 0x...; at most 65 bytes */
 json_t *sotto_json_contact(const struct sotto_contact *c);
 /* A contact has no ledger record to show yet: what may truly be said (experience.md 4.4). */
 const char *sotto_contact_sentence(const struct sotto_contact *c);

@@ -16,7 +16,7 @@ static void wipe_free(char *text)
 }
 
 /* The reply text of one call. */
-static enum sotto_err add_reply(struct sotto_buf *out, struct sotto_span id, const char *member, const char *body)
+static enum sotto_err add_reply(struct sotto_buf *out, struct sotto_span id, const char *member, struct sotto_span body)
 {
     static const char head[] = "{\"jsonrpc\":\"2.0\",\"id\":", null_id[] = "null";
     SOTTO_TRY(sotto_buf_add(out, head, sizeof head - 1));
@@ -24,22 +24,26 @@ static enum sotto_err add_reply(struct sotto_buf *out, struct sotto_span id, con
     SOTTO_TRY(sotto_buf_add(out, ",\"", 2));
     SOTTO_TRY(sotto_buf_add_span(out, sotto_span_str(member)));
     SOTTO_TRY(sotto_buf_add(out, "\":", 2));
-    SOTTO_TRY(sotto_buf_add_span(out, sotto_span_str(body)));
+    SOTTO_TRY(sotto_buf_add_span(out, body));
     return sotto_buf_add_u8(out, '}');
+}
+
+void sotto_request_answer_text(struct sotto_request *request, struct sotto_span id, const char *member, struct sotto_span body)
+{
+    if (request->text.max == 0) request->text = sotto_buf_make(REPLY_MAX);
+    size_t before = request->text.size;
+    enum sotto_err err = body.size ? SOTTO_OK : SOTTO_ERR_NOMEM;
+    if (err == SOTTO_OK && request->batch) err = sotto_buf_add_u8(&request->text, before ? ',' : '[');
+    if (err == SOTTO_OK) err = add_reply(&request->text, id, member, body);
+    if (err == SOTTO_OK) return;
+    request->text.size = before;
+    request->lost = true;
 }
 
 void sotto_request_answer(struct sotto_request *request, struct sotto_span id, json_t *result, json_t *error)
 {
-    if (request->text.max == 0) request->text = sotto_buf_make(REPLY_MAX);
     char *body = json_dumps(error ? error : result, JSON_COMPACT | JSON_ENCODE_ANY);
-    size_t before = request->text.size;
-    enum sotto_err err = body ? SOTTO_OK : SOTTO_ERR_NOMEM;
-    if (err == SOTTO_OK && request->batch) err = sotto_buf_add_u8(&request->text, before ? ',' : '[');
-    if (err == SOTTO_OK) err = add_reply(&request->text, id, error ? "error" : "result", body);
-    if (err != SOTTO_OK) {
-        request->text.size = before;
-        request->lost = true;
-    }
+    sotto_request_answer_text(request, id, error ? "error" : "result", body ? sotto_span_str(body) : sotto_span(NULL, 0));
     wipe_free(body);
     json_decref(result);
     json_decref(error);
@@ -73,6 +77,7 @@ void sotto_call_free(struct sotto_call *call)
     json_decref(call->by_name);
     json_decref(call->source);
     free((void *)(uintptr_t)call->id.data);
+    for (unsigned i = 0; i < SOTTO_FOREIGN_PARAMS_MAX; i++) sotto_buf_free(&call->held[i]);
     SOTTO_WIPE(*call);
     free(call);
 }
@@ -110,6 +115,26 @@ void sotto_call_result(struct sotto_call *call, json_t *result)
     finish(call, result, NULL);
 }
 
+void sotto_call_result_text(struct sotto_call *call, struct sotto_buf *json)
+{
+    struct sotto_request *request = call->request;
+    SOTTO_ASSERT(!call->begun);                           /* what is stored for a request key is a JSON value */
+    if (!call->silent && request->reply) sotto_request_answer_text(request, call->id, "result", sotto_buf_span(json));
+    sotto_buf_free(json);
+    sotto_call_free(call);
+    sotto_request_release(request);
+}
+
+void sotto_call_fail(struct sotto_call *call, json_t *error)
+{
+    if (call->begun) {
+        struct sotto_rpc *rpc = call->rpc;
+        call->begun = false;
+        if (rpc->hooks.abort) rpc->hooks.abort(rpc->hooks.ctx, call);
+    }
+    finish(call, NULL, error);
+}
+
 void sotto_call_error(struct sotto_call *call, int code, ...)
 {
     const char *values[2 * VALUES_MAX + 3] = { 0 };
@@ -127,12 +152,7 @@ void sotto_call_error(struct sotto_call *call, int code, ...)
         values[n] = "verb";
         values[n + 1] = sotto_call_method_name(call);
     }
-    if (call->begun) {
-        struct sotto_rpc *rpc = call->rpc;
-        call->begun = false;
-        if (rpc->hooks.abort) rpc->hooks.abort(rpc->hooks.ctx, call);
-    }
-    finish(call, NULL, sotto_error_make(code, values));
+    sotto_call_fail(call, sotto_error_make(code, values));
 }
 
 void sotto_call_on_cancel(struct sotto_call *call, void (*fn)(void *ctx, struct sotto_call *call), void *ctx)
@@ -142,7 +162,7 @@ void sotto_call_on_cancel(struct sotto_call *call, void (*fn)(void *ctx, struct 
 }
 
 enum sotto_method sotto_call_method(const struct sotto_call *call) { return call->method; }
-const char *sotto_call_method_name(const struct sotto_call *call) { return sotto_method_specs[call->method].name; }
+const char *sotto_call_method_name(const struct sotto_call *call) { return call->foreign ? call->foreign->name : sotto_method_specs[call->method].name; }
 void *sotto_call_conn(const struct sotto_call *call) { return call->conn; }
 unsigned sotto_call_scopes(const struct sotto_call *call) { return call->scopes; }
 bool sotto_call_can_subscribe(const struct sotto_call *call) { return call->can_subscribe; }
@@ -150,6 +170,7 @@ const char *sotto_call_request_key(const struct sotto_call *call) { return call-
 
 void sotto_call_params_hash(const struct sotto_call *call, uint8_t out[32])
 {
+    SOTTO_ASSERT(!call->foreign);
     const struct sotto_method_spec *spec = &sotto_method_specs[call->method];
     json_t *shown = json_object();
     const char *key;

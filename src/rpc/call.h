@@ -3,6 +3,7 @@
 #define SOTTO_RPC_CALL_H
 
 #include "rpc/decode.h"
+#include "rpc/foreign.h"
 #include "rpc/rpc.h"
 
 /* One text that came in: one call, or a batch. It lives until every call in it is answered and, while requests are still being
@@ -26,6 +27,9 @@ struct sotto_call {
     bool silent;                          /* a notification: no reply */
     bool begun;                           /* the begin hook said yes: commit or abort must follow */
     enum sotto_method method;
+    const struct sotto_foreign_spec *foreign;     /* not a method of ours: method says nothing */
+    struct sotto_foreign_arg args[SOTTO_FOREIGN_PARAMS_MAX];
+    struct sotto_buf held[SOTTO_FOREIGN_PARAMS_MAX];          /* the bytes of args; wiped */
     struct sotto_span id;                 /* raw text, owned */
     json_t *source;                       /* the request: keeps the texts alive that params point to */
     json_t *by_name;
@@ -45,6 +49,13 @@ struct sotto_rpc {
 
 /* Adds one reply to the request; result or error is stolen, the other NULL. */
 void sotto_request_answer(struct sotto_request *request, struct sotto_span id, json_t *result, json_t *error);
+/* The same with a text that is JSON already: the value of that member. */
+void sotto_request_answer_text(struct sotto_request *request, struct sotto_span id, const char *member, struct sotto_span body);
+/* Ends the call with an error object, which is stolen. */
+void sotto_call_fail(struct sotto_call *call, json_t *error);
+/* foreign.c: an error object with somebody else's words; the parameters of a foreign call into its args. false: the call was answered. */
+json_t *sotto_foreign_error(int code, const char *text, const char *name);
+bool sotto_foreign_params(struct sotto_call *call, const struct sotto_foreign_spec *spec, const json_t *params);
 /* One call less; the last one sends what there is and frees the request. */
 void sotto_request_release(struct sotto_request *request);
 /* Unlinks and frees, wiping; the request is released by the caller. */

@@ -110,6 +110,16 @@ enum sotto_err sotto_rpc_notification(struct sotto_buf *out, const char *method,
     return err;
 }
 
+/* Not one of ours, but of a namespace that other people's nodes have. */
+static bool looks_foreign(const char *name) { return strncmp(name, "sotto_", 6) != 0 && strchr(name, '_') != NULL; }
+
+static int find_foreign(const char *name)
+{
+    for (int m = 0; m < SOTTO_FOREIGN_COUNT; m++)
+        if (strcmp(sotto_foreign_specs[m].name, name) == 0) return m;
+    return -1;
+}
+
 static int find_method(const char *name)
 {
     for (int m = 0; m < SOTTO_METHOD_COUNT; m++)
@@ -168,13 +178,26 @@ static void refuse_one(struct sotto_request *request, struct sotto_span id, int 
 }
 #define VALUES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-/* Checks the envelope (JSON-RPC 2.0, 4). NULL = good, else what is wrong. */
+static void refuse_foreign(struct sotto_request *request, struct sotto_span id, const char *method)
+{
+    char text[128];
+    snprintf(text, sizeof text, "the method %s does not exist/is not available", method);
+    if (request->reply) sotto_request_answer(request, id, NULL, sotto_foreign_error(SOTTO_CODE_METHOD_NOT_FOUND, text, "METHOD_NOT_FOUND"));
+}
+
+/* Checks the envelope (JSON-RPC 2.0, 4). NULL = good, else what is wrong. What is asked for by a foreign name may look as geth takes it
+ * (whisper-v6.md 12.1): any version, any further member, params null, and an id that is true or false. */
 static const char *bad_envelope(const json_t *one, struct sotto_span id)
 {
     if (!json_is_object(one)) return "a request is an object";
-    const char *version = json_string_value(json_object_get(one, "jsonrpc"));
+    const char *version = json_string_value(json_object_get(one, "jsonrpc")), *method = json_string_value(json_object_get(one, "method"));
+    if (method && looks_foreign(method)) {
+        const json_t *given = json_object_get(one, "id");
+        if (json_is_object(given) || json_is_array(given)) return "\"id\" must be a text, a number or null";
+        return id.size > ID_MAX ? "\"id\" is too long" : NULL;
+    }
     if (!version || strcmp(version, "2.0") != 0) return "\"jsonrpc\" must be \"2.0\"";
-    if (!json_is_string(json_object_get(one, "method"))) return "\"method\" must be a text";
+    if (!method) return "\"method\" must be a text";
     const json_t *params = json_object_get(one, "params");
     if (params && !json_is_object(params) && !json_is_array(params)) return "\"params\" must be an object or a list";
     const json_t *id_value = json_object_get(one, "id");
@@ -188,16 +211,46 @@ static const char *bad_envelope(const json_t *one, struct sotto_span id)
     return NULL;
 }
 
+/* A change begins. False: the call was answered. */
+static bool begin_call(struct sotto_call *call, bool write)
+{
+    struct sotto_rpc *rpc = call->rpc;
+    if (write && rpc->hooks.begin) {
+        json_t *stored = NULL;
+        int code = rpc->hooks.begin(rpc->hooks.ctx, call, &stored);
+        if (code == 1) {
+            sotto_call_result(call, stored);
+            return false;
+        }
+        if (code) {
+            sotto_call_error(call, code, NULL);
+            return false;
+        }
+    }
+    call->begun = write;
+    return true;
+}
+
+static bool allowed(struct sotto_call *call, char perm)
+{
+    unsigned need = scope_of(perm);
+    if ((call->scopes & need) == need) return true;
+    sotto_call_error(call, SOTTO_CODE_SCOPE, "scope", (const char[]){ perm, 0 }, NULL);
+    return false;
+}
+
+static void start_foreign(struct sotto_call *call, enum sotto_foreign m, const json_t *params)
+{
+    const struct sotto_foreign_spec *spec = &sotto_foreign_specs[m];
+    if (!allowed(call, spec->perm) || !sotto_foreign_params(call, spec, params) || !begin_call(call, spec->write)) return;
+    sotto_api_dispatch_foreign(&call->rpc->api, m, call, call->args);
+}
+
 /* Everything between the envelope and the handler. Ends the call on any fault. */
 static void start_call(struct sotto_call *call, const json_t *params)
 {
-    struct sotto_rpc *rpc = call->rpc;
     const struct sotto_method_spec *spec = &sotto_method_specs[call->method];
-    unsigned need = scope_of(spec->perm);
-    if ((call->scopes & need) != need) {
-        sotto_call_error(call, SOTTO_CODE_SCOPE, "scope", (const char[]){ spec->perm, 0 }, NULL);
-        return;
-    }
+    if (!allowed(call, spec->perm)) return;
     struct sotto_decode_fault fault;
     int bad = sotto_decode_params(&call->params, &call->by_name, &call->request_key, &fault, spec, params);
     if (bad) {
@@ -207,20 +260,7 @@ static void start_call(struct sotto_call *call, const json_t *params)
             sotto_call_error(call, bad, "field", "params", "why", fault.why, NULL);
         return;
     }
-    if (spec->write && rpc->hooks.begin) {
-        json_t *stored = NULL;
-        int code = rpc->hooks.begin(rpc->hooks.ctx, call, &stored);
-        if (code == 1) {
-            sotto_call_result(call, stored);
-            return;
-        }
-        if (code) {
-            sotto_call_error(call, code, NULL);
-            return;
-        }
-    }
-    call->begun = spec->write;
-    sotto_api_dispatch(&rpc->api, call->method, call, &call->params);
+    if (begin_call(call, spec->write)) sotto_api_dispatch(&call->rpc->api, call->method, call, &call->params);
 }
 
 static void run_one(struct sotto_rpc *rpc, struct sotto_request *request, const struct sotto_rpc_peer *peer, json_t *one, struct sotto_span id)
@@ -234,13 +274,16 @@ static void run_one(struct sotto_rpc *rpc, struct sotto_request *request, const 
     }
     bool silent = json_object_get(one, "id") == NULL;
     const char *name = json_string_value(json_object_get(one, "method"));
-    int method = strlen(name) == json_string_length(json_object_get(one, "method")) ? find_method(name) : -1;
-    if (method < 0 || !sotto_api_has(&rpc->api, (enum sotto_method)method)) {
+    bool whole = strlen(name) == json_string_length(json_object_get(one, "method"));
+    int method = whole ? find_method(name) : -1, foreign = whole && method < 0 ? find_foreign(name) : -1;
+    bool known = method >= 0 ? sotto_api_has(&rpc->api, (enum sotto_method)method) : foreign >= 0 && sotto_api_has_foreign(&rpc->api, (enum sotto_foreign)foreign);
+    if (!known) {
         char shown[65];                                   /* a name of ours, not a page of somebody's text */
         snprintf(shown, sizeof shown, "%s", name);
         for (char *c = shown; *c; c++)
             if (*c < 0x20 || *c > 0x7e || *c == '"' || *c == '\\') *c = '?';
-        if (!silent) refuse_one(request, id, SOTTO_CODE_METHOD_NOT_FOUND, VALUES("method", shown));
+        if (!silent && looks_foreign(name)) refuse_foreign(request, id, shown);
+        else if (!silent) refuse_one(request, id, SOTTO_CODE_METHOD_NOT_FOUND, VALUES("method", shown));
         return;
     }
     if (rpc->call_count >= rpc->limits.calls_max || calls_of(rpc, peer->conn) >= rpc->limits.conn_calls_max) {
@@ -253,8 +296,13 @@ static void run_one(struct sotto_rpc *rpc, struct sotto_request *request, const 
         return;
     }
     call->silent = silent;
-    call->method = (enum sotto_method)method;
     call->source = json_incref(one);
+    if (foreign >= 0) {
+        call->foreign = &sotto_foreign_specs[foreign];
+        start_foreign(call, (enum sotto_foreign)foreign, json_object_get(one, "params"));
+        return;
+    }
+    call->method = (enum sotto_method)method;
     start_call(call, json_object_get(one, "params"));
 }
 

@@ -85,6 +85,9 @@ SOTTO_MUST_USE enum sotto_err sotto_rpc_notification(struct sotto_buf *out, cons
 
 /* For handlers. Both end the call. result is stolen; NULL (out of memory) answers 1000. */
 void sotto_call_result(struct sotto_call *call, json_t *result);
+/* The same with a text that is JSON already (numbers in a form of their own, megabytes of hex); freed. Only for methods without the write
+ * flag. */
+void sotto_call_result_text(struct sotto_call *call, struct sotto_buf *json);
 /* Then pairs of const char * "key", "value", ended by a NULL key: they fill {key} of the texts in api/errors.json. The keys
  * "field", "state", "job", "oldest" and "retryMs" (a decimal number) also become members of data. */
 void sotto_call_error(struct sotto_call *call, int code, ...) __attribute__((sentinel));
@@ -92,7 +95,7 @@ void sotto_call_error(struct sotto_call *call, int code, ...) __attribute__((sen
 void sotto_call_on_cancel(struct sotto_call *call, void (*fn)(void *ctx, struct sotto_call *call), void *ctx);
 
 enum sotto_method sotto_call_method(const struct sotto_call *call);
-const char *sotto_call_method_name(const struct sotto_call *call);        /* "contact add" */
+const char *sotto_call_method_name(const struct sotto_call *call);        /* "contact add", "shh_post" */
 void *sotto_call_conn(const struct sotto_call *call);                     /* NULL once it was closed */
 unsigned sotto_call_scopes(const struct sotto_call *call);
 bool sotto_call_can_subscribe(const struct sotto_call *call);

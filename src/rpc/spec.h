@@ -45,6 +45,19 @@ struct sotto_method_spec {
     uint32_t one_of;                  /* exactly one of these parameters (bit = index) must be there; 0 = no such rule */
 };
 
+/* Methods of other people's namespaces (rpc/foreign.h). */
+enum sotto_foreign_type { SOTTO_FOREIGN_BYTES, SOTTO_FOREIGN_STRING, SOTTO_FOREIGN_UINT32, SOTTO_FOREIGN_FLOAT64, SOTTO_FOREIGN_OBJECT };
+#define SOTTO_FOREIGN_PARAMS_MAX 4
+
+struct sotto_foreign_spec {
+    const char *name;                 /* "shh_newKeyPair" */
+    const char *subscription;         /* the first parameter must be this word, and the connection one that can be pushed to; NULL = none */
+    char perm;
+    bool write;
+    unsigned param_count;
+    enum sotto_foreign_type params[SOTTO_FOREIGN_PARAMS_MAX];
+};
+
 struct sotto_error_text { int code; const char *name, *what, *why, *todo; int exit; };
 
 #endif

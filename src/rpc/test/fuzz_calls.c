@@ -89,6 +89,12 @@ static void on_reply(void *ctx, struct sotto_span json)
     json_decref(reply);
 }
 
+static void fake_foreign(void *ctx, struct sotto_call *call, enum sotto_foreign m, const struct sotto_foreign_arg *args)
+{
+    (void)m;
+    fake_called(ctx, call, SOTTO_METHOD_COUNT, args);
+}
+
 static const char *one_of(uint8_t n)
 {
     static const char *const texts[] = {
@@ -100,6 +106,9 @@ static const char *one_of(uint8_t n)
         "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"sotto_eventNow\"}",
         "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"sotto_none\"}",
         "{\"jsonrpc\":\"2.0\",\"id\":1e3,\"method\":\"sotto_jobList\",\"params\":{\"limit\":5}}",
+        "{\"id\":true,\"method\":\"shh_version\",\"params\":null}",
+        "{\"id\":3,\"method\":\"shh_subscribe\",\"params\":[\"messages\",{\"symKeyID\":\"\",\"topics\":[\"0x01020304\"]}]}",
+        "{\"id\":3,\"method\":\"shh_addSymKey\",\"params\":[\"0x010\"]}",
         "[]", "7", "{", "{\"id\":9}",
     };
     return texts[n % (sizeof texts / sizeof *texts)];

@@ -74,6 +74,14 @@ static void fake_called(void *ctx, struct sotto_call *call, enum sotto_method m,
     sotto_call_result(call, json_true());
 }
 
+static void fake_foreign(void *ctx, struct sotto_call *call, enum sotto_foreign m, const struct sotto_foreign_arg *args)
+{
+    (void)ctx;
+    (void)m;
+    (void)args;
+    SOTTO_ASSERT(!call);                                  /* only methods of our own are asked for here */
+}
+
 static void on_reply(void *ctx, struct sotto_span json)
 {
     (void)ctx;

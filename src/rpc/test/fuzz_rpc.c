@@ -1,6 +1,6 @@
 /* Any bytes as a request text: one reply or none, always JSON, nothing left open, nothing begun without an end. */
 #include "rpc/test/fake_api.h"
-#include "rpc/rpc.h"
+#include "rpc/foreign.h"
 #include "support/fuzz.h"
 
 static int open_begins, replies;
@@ -15,6 +15,13 @@ static void fake_called(void *ctx, struct sotto_call *call, enum sotto_method m,
         sotto_call_result(call, json_true());
     else
         sotto_call_error(call, SOTTO_CODE_WRONG_STATE, "thing", "it", "state", "odd", NULL);
+}
+static void fake_foreign(void *ctx, struct sotto_call *call, enum sotto_foreign m, const struct sotto_foreign_arg *args)
+{
+    (void)ctx;
+    (void)args;
+    if ((int)m % 2) sotto_call_result(call, json_true());
+    else sotto_call_foreign_error(call, SOTTO_FOREIGN_CODE, "odd", "ODD");
 }
 static int begin(void *ctx, struct sotto_call *call, json_t **stored)
 {

@@ -2,7 +2,7 @@
  * parameter left out, of a wrong type or over its bound is refused before the handler sees anything. */
 #include "rpc/test/fake_api.h"
 #include "rpc/dispatch.h"
-#include "rpc/rpc.h"
+#include "rpc/foreign.h"
 #include "support/test.h"
 
 static int calls;
@@ -15,6 +15,23 @@ static void fake_called(void *ctx, struct sotto_call *call, enum sotto_method m,
     calls++;
     last = m;
     sotto_call_result(call, json_true());
+}
+
+static struct sotto_foreign_arg seen[SOTTO_FOREIGN_PARAMS_MAX];
+static enum sotto_foreign last_foreign;
+static void fake_foreign(void *ctx, struct sotto_call *call, enum sotto_foreign m, const struct sotto_foreign_arg *args)
+{
+    (void)ctx;
+    calls++;
+    last_foreign = m;
+    memcpy(seen, args, sizeof seen);
+    if (calls % 2) {
+        struct sotto_buf text = sotto_buf_make(16);
+        assert_int_equal(sotto_buf_add(&text, "1.50", 4), SOTTO_OK);
+        sotto_call_result_text(call, &text);
+    } else {
+        sotto_call_result(call, json_real(1.5));
+    }
 }
 
 static char answer[1 << 16];
@@ -190,8 +207,89 @@ static void test_every_parameter(void **state)
     sotto_rpc_free(rpc);
 }
 
+/* ---- methods of other people's namespaces ---- */
+
+static json_t *good_foreign(const struct sotto_foreign_spec *spec, unsigned i)
+{
+    if (i == 0 && spec->subscription) return json_string(spec->subscription);
+    switch (spec->params[i]) {
+    case SOTTO_FOREIGN_BYTES: return json_string("0X0aFf");
+    case SOTTO_FOREIGN_STRING: return json_string("text");
+    case SOTTO_FOREIGN_UINT32: return json_integer(UINT32_MAX);
+    case SOTTO_FOREIGN_FLOAT64: return json_real(-0.5);
+    case SOTTO_FOREIGN_OBJECT: return json_pack("{s:i}", "any", 1);
+    }
+    return NULL;
+}
+static bool has_bad(enum sotto_foreign_type type) { return type != SOTTO_FOREIGN_OBJECT; }
+
+static json_t *good_params(const struct sotto_foreign_spec *spec, unsigned count)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < count; i++) json_array_append_new(list, good_foreign(spec, i));
+    return list;
+}
+
+static int foreign_code(struct sotto_rpc *rpc, const char *method, json_t *params, bool can_subscribe, const char *text)
+{
+    static int conn;
+    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, can_subscribe };
+    json_t *request = json_pack("{s:b, s:s, s:o}", "id", 1, "method", method, "params", params);
+    char *json = json_dumps(request, JSON_COMPACT);
+    sotto_rpc_request(rpc, &peer, sotto_span_str(json), on_reply, NULL);
+    free(json);
+    json_decref(request);
+    json_t *reply = json_loads(answer, 0, NULL), *error = json_object_get(reply, "error");
+    assert_true(json_is_true(json_object_get(reply, "id")));
+    int code = (int)json_integer_value(json_object_get(error, "code"));
+    if (!error) assert_true(json_real_value(json_object_get(reply, "result")) == 1.5);
+    if (text) assert_string_equal(json_string_value(json_object_get(error, "message")), text);
+    json_decref(reply);
+    return code;
+}
+
+static void test_every_foreign_method(void **state)
+{
+    (void)state;
+    struct sotto_rpc *rpc;
+    assert_int_equal(sotto_rpc_new(&rpc, &fake_api, NULL, NULL), SOTTO_OK);
+    for (int m = 0; m < SOTTO_FOREIGN_COUNT; m++) {
+        const struct sotto_foreign_spec *spec = &sotto_foreign_specs[m];
+        char text[128];
+        unsigned n = spec->param_count;
+        int before = calls;
+        assert_int_equal(foreign_code(rpc, spec->name, good_params(spec, n), true, NULL), 0);
+        assert_true(calls == before + 1 && last_foreign == (enum sotto_foreign)m);
+        if (n && spec->params[0] == SOTTO_FOREIGN_UINT32) assert_true(seen[0].number == UINT32_MAX);
+        if (n && spec->params[0] == SOTTO_FOREIGN_FLOAT64) assert_true(seen[0].real == -0.5);
+        if (n) {
+            json_t *more = good_params(spec, n);
+            json_array_append_new(more, json_null());
+            snprintf(text, sizeof text, "too many arguments, want at most %u", n);
+            assert_int_equal(foreign_code(rpc, spec->name, more, true, text), -32602);
+            snprintf(text, sizeof text, "missing value for required argument %u", n - 1);
+            assert_int_equal(foreign_code(rpc, spec->name, good_params(spec, n - 1), true, spec->subscription && n == 1 ? NULL : text), -32602);
+        }
+        assert_int_equal(foreign_code(rpc, spec->name, json_object(), true, "non-array args"), -32602);
+        for (unsigned i = spec->subscription ? 1 : 0; i < n; i++) {
+            if (!has_bad(spec->params[i])) continue;
+            json_t *list = good_params(spec, n);
+            json_array_set_new(list, i, json_true());
+            assert_int_equal(foreign_code(rpc, spec->name, list, true, NULL), -32602);
+        }
+        if (spec->subscription) {
+            assert_int_equal(foreign_code(rpc, spec->name, good_params(spec, n), false, "notifications not supported"), -32000);
+            assert_int_equal(foreign_code(rpc, spec->name, json_pack("[s]", "other"), true, "no \"other\" subscription in shh namespace"), -32601);
+            assert_int_equal(foreign_code(rpc, spec->name, json_pack("[i]", 1), true, "expected subscription name as first argument"), -32602);
+        }
+        if (n == 0) assert_int_equal(foreign_code(rpc, spec->name, json_null(), true, NULL), 0);
+    }
+    assert_int_equal(foreign_code(rpc, "shh_none", json_array(), true, "the method shh_none does not exist/is not available"), -32601);
+    sotto_rpc_free(rpc);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_method), cmocka_unit_test(test_every_parameter) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_method), cmocka_unit_test(test_every_parameter), cmocka_unit_test(test_every_foreign_method) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
