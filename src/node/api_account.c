@@ -657,6 +657,10 @@ static void vault_wipe(void *ctx, struct sotto_call *call, const struct sotto_va
 {
     struct sotto_node *n = ctx;
     enum sotto_err err = SOTTO_OK;
+    if (!(sotto_call_scopes(call) & SOTTO_SCOPE_S)) {     /* a person, not a program with a token (experience.md 2.2) */
+        sotto_call_error(call, 1102, "scope", "the unix socket", NULL);
+        return;
+    }
     sotto_api_detach(n);
     /* the keys of all accounts before the rows of the first: a full disk may refuse to change those */
     for (unsigned i = 0; i < n->account_count; i++) {

@@ -40,7 +40,7 @@ static void on_request(void *ctx, const struct sotto_door_request *request)
 {
     struct sotto_node *n = ctx;
     struct reply *r = malloc(sizeof *r);
-    struct sotto_rpc_peer peer = { .conn = (void *)(uintptr_t)request->conn, .can_subscribe = !request->http };
+    struct sotto_rpc_peer peer = { .conn = (void *)(uintptr_t)request->conn, .can_subscribe = !request->http, .no_paths = request->tcp };
     if (!r) {
         static const char busy[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1003,\"message\":\"The node has too much to do at this moment.\"}}";
         (void)!sotto_door_reply(n->door, request->conn, sotto_span_str(busy));
@@ -253,6 +253,11 @@ void sotto_doors_configured(struct sotto_node *n)
 
 int sotto_doors_start(struct sotto_node *n, char problem[1024])
 {
+    enum sotto_err err = sotto_tokens_load(n);
+    if (err != SOTTO_OK) {
+        snprintf(problem, 1024, "The tokens in messages.db cannot be read (%s). (2102 STORE_DAMAGED)", sotto_err_name(err));
+        return 10;
+    }
     int code = open_socket(n, problem);
     return code ? code : open_http(n, problem);
 }

@@ -157,6 +157,10 @@ void sotto_doors_configured(struct sotto_node *n);    /* http.hosts */
 void sotto_doors_refused(struct sotto_node *n, int code);              /* counts, and says so once a minute */
 void sotto_doors_free(struct sotto_node *n);          /* before the door itself */
 
+/* api_token.c */
+enum sotto_err sotto_tokens_load(struct sotto_node *n);                /* ERR_FORMAT, and what the store says */
+void sotto_tokens_save_use(struct sotto_node *n);     /* when each was last used; at times, not at each use */
+
 /* txn.c */
 void sotto_txn_begin(struct sotto_node *n);
 /* Applies what acct->acts promise to the disk in the running transaction; the rest waits for the commit. */
@@ -282,6 +286,7 @@ void sotto_api_job_fill(struct sotto_api *api);
 void sotto_api_config_fill(struct sotto_api *api);
 void sotto_api_backup_fill(struct sotto_api *api);
 void sotto_api_shh_fill(struct sotto_api *api);
+void sotto_api_token_fill(struct sotto_api *api);
 json_t *sotto_status_json(struct sotto_node *n);
 /* Answers with the public error that fits err. */
 void sotto_api_fail(struct sotto_call *call, enum sotto_err err);

@@ -142,6 +142,7 @@ static void prune(struct sotto_node *n, struct sotto_now now)
     for (int i = 0; more && i < 4 && err == SOTTO_OK; i++)
         err = sotto_store_event_prune(n->store, &more, now.wall_ms > age ? now.wall_ms - age : 0, sotto_config_number(n->config, SOTTO_KEY_LIMITS_EVENTS));
     if (err == SOTTO_OK) err = sotto_store_request_prune(n->store, now.wall_ms);
+    sotto_tokens_save_use(n);
     if (err != SOTTO_OK) sotto_log_line(n->log, SOTTO_LOG_WARN, "store", "prune-failed", "reason=%s", sotto_err_name(err));
     for (unsigned i = 0; i < n->account_count; i++)
         if (n->accounts[i]->messenger) sotto_chats_prune(n, n->accounts[i], now);

@@ -23,7 +23,7 @@ struct sotto_call {
     struct sotto_request *request;
     void *conn;
     unsigned scopes;
-    bool can_subscribe;
+    bool can_subscribe, no_paths;
     bool silent;                          /* a notification: no reply */
     bool begun;                           /* the begin hook said yes: commit or abort must follow */
     enum sotto_method method;

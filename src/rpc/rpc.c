@@ -163,6 +163,7 @@ static struct sotto_call *call_new(struct sotto_rpc *rpc, struct sotto_request *
     call->conn = peer->conn;
     call->scopes = peer->scopes;
     call->can_subscribe = peer->can_subscribe;
+    call->no_paths = peer->no_paths;
     call->next = rpc->calls;
     if (rpc->calls) rpc->calls->prev = call;
     rpc->calls = call;
@@ -258,6 +259,12 @@ static void start_call(struct sotto_call *call, const json_t *params)
             sotto_call_error(call, bad, "field", fault.field, "why", fault.why, "word", fault.word, NULL);
         else
             sotto_call_error(call, bad, "field", "params", "why", fault.why, NULL);
+        return;
+    }
+    for (unsigned i = 0; call->no_paths && i < spec->param_count; i++) {
+        if (spec->params[i].type != SOTTO_PARAM_PATH || !json_object_get(call->by_name, spec->params[i].name)) continue;
+        sotto_call_error(call, SOTTO_CODE_NOT_SUPPORTED, "field", spec->params[i].name, "thing", "a file named by its path",
+                         "why", "Over HTTP nobody names files of this machine.", NULL);
         return;
     }
     if (begin_call(call, spec->write)) sotto_api_dispatch(&call->rpc->api, call->method, call, &call->params);

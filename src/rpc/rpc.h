@@ -66,6 +66,7 @@ struct sotto_rpc_peer {
     void *conn;
     unsigned scopes;                          /* enum sotto_scope */
     bool can_subscribe;                       /* unix socket, WebSocket */
+    bool no_paths;                            /* parameters of type path are refused: whoever asks need not be the user of this machine's files */
 };
 /* Called exactly once for each request, unless the connection is closed first: json = the reply without a line end, borrowed;
  * size 0 = nothing to send (notifications only). May be called before sotto_rpc_request returns. The text that came in and the copy that

@@ -143,6 +143,14 @@ class EveryMethod(Scenario):
         self.assertIs(self.ok(a, "node health")["ok"], True)
         self.assertEqual(self.ok(a, "node status")["network"], "test-1")
 
+        made = self.ok(a, "token create", name="bot", scopes="rc", expiresMs=86400000)
+        self.assertRegex(made.pop("secret"), "^[0-9a-f]{64}$")
+        self.assertEqual(self.ok(a, "token list")["items"], [made])
+        self.no(1001, a, "token create", name="bot", scopes="x")
+        self.no(-32602, a, "token create", name="other", scopes="rs")
+        self.assertEqual(self.ok(a, "token revoke", token=made["token"]), made)
+        self.no(1002, a, "token revoke", token="bot")
+
     def network(self, a):
         self.assertEqual(len(self.ok(a, "network peers")["items"]), 1)
         me = self.ok(a, "network self")
