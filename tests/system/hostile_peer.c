@@ -2,6 +2,7 @@
  *
  *     hostile_peer ENODE ACTION SECONDS COUNT SEED
  *
+ * longest, small, large and native keep to every rule and pay for what they send; for these COUNT is the network's relay.work.
  * Blocking sockets, one thread, every connection under a key of its own. Does ACTION again and again for SECONDS (or COUNT times, if
  * that comes first; 0 = no bound) and prints one line of JSON: what it managed to do. Ends with 0 unless it could not even begin. */
 #include "crypto/rng.h"
@@ -27,6 +28,9 @@
 #define SHH_FIRST SOTTO_FIRST_CODE
 #define WORK_BITS 8u                      /* relay.work of the test network */
 #define FLOOD_PACKET 200u                 /* envelopes of one packet */
+#define POUR_PACKET 10u
+#define POUR_US 300000u                   /* what is made is sent after so long, however little */
+#define LARGE_DATA 32768u                 /* a 32nd of the smallest pool */
 #define PATIENCE_S 2                      /* for any one answer */
 #define CROWD_MAX 512u
 #define WIRE_MAX (32u << 20)
@@ -233,7 +237,7 @@ static bool peer_up(struct peer *p, int receive_buffer)
 
 /* ---- envelopes ---- */
 
-enum kind { GOOD, EXPIRED, LOW_WORK, ENDLESS };
+enum kind { GOOD, EXPIRED, LOW_WORK, ENDLESS, LONGEST, SMALL, LARGE };
 
 static void envelope_add(struct sotto_buf *out, enum kind kind)
 {
@@ -251,6 +255,30 @@ static void envelope_add(struct sotto_buf *out, enum kind kind)
     must(sotto_envelope_encode(out, &e));
     sotto_buf_free(&prefix);
     envelopes++;
+}
+
+/* As honest work would be asked for by this network: GOOD, LONGEST (a day), SMALL, LARGE; work_bits = its relay.work. False: time
+ * was up before the work was done. */
+static bool envelope_pay(struct sotto_buf *out, enum kind kind, unsigned work_bits)
+{
+    static uint8_t data[LARGE_DATA];
+    size_t size = kind == LARGE ? sizeof data : kind == SMALL ? 8 : SOTTO_NATIVE_DATA;
+    uint32_t ttl = kind == LONGEST ? SOTTO_POOL_TTL_MAX_S : SOTTO_NATIVE_TTL_S;
+    struct sotto_buf prefix = sotto_buf_make(size + SOTTO_ENVELOPE_RLP_EXTRA);
+    struct sotto_envelope e = { .expiry = (uint32_t)time(NULL) - 1 + ttl, .ttl = ttl, .data = sotto_span(data, size) };
+    sotto_rng_fill(&dice.rng, data, size);
+    sotto_rng_fill(&dice.rng, e.topic, sizeof e.topic);
+    double floor = sotto_rating(work_bits, SOTTO_NATIVE_SHORT, SOTTO_NATIVE_TTL_S, 0);
+    must(sotto_envelope_short(&prefix, &e));
+    struct sotto_work w;
+    enum sotto_err err = SOTTO_ERR_AGAIN;
+    sotto_work_init(&w, sotto_buf_span(&prefix), 1ull << 60, sotto_work_bits(floor, prefix.size, ttl));
+    while (err == SOTTO_ERR_AGAIN && time_left()) err = sotto_work_step(&w, &e.nonce, SOTTO_WORK_CHUNK);
+    sotto_buf_free(&prefix);
+    if (err != SOTTO_OK) return false;
+    must(sotto_envelope_encode(out, &e));
+    envelopes++;
+    return true;
 }
 
 static void packet_make(struct sotto_buf *packet, enum kind kind, unsigned count)
@@ -273,6 +301,35 @@ static void flood(enum kind kind)
         struct pollfd in = { .fd = p.fd, .events = POLLIN };
         while (poll(&in, 1, 0) == 1 && hear_frame(&p)) { }
         packet_make(&packet, kind, FLOOD_PACKET);
+        if (!send_block(&p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_buf_span(&packet))) {
+            cut_off++;
+            break;
+        }
+    }
+    sotto_buf_free(&packet);
+    peer_end(&p);
+}
+
+/* Keeps to the rate of a link and to the floor, so that nobody cuts it off: what it brings must be taken or turned away by the pool. */
+static void pour(enum kind kind, unsigned work_bits)
+{
+    struct peer p;
+    struct sotto_buf packet = sotto_buf_make(WIRE_MAX);
+    uint64_t began = mono_us(), brought = 0;
+    if (!peer_up(&p, 0)) {
+        usleep(20000);
+        return;
+    }
+    while (time_left()) {
+        struct pollfd in = { .fd = p.fd, .events = POLLIN };
+        while (poll(&in, 1, 100) == 1 && hear_frame(&p)) { }
+        uint64_t may = SOTTO_SHH_BURST - POUR_PACKET + SOTTO_SHH_RATE * (mono_us() - began) / 1000000u;
+        if (brought >= may) continue;
+        packet.size = 0;
+        size_t mark = sotto_rlp_begin(&packet);
+        for (uint64_t from = mono_us(), first = brought; brought < first + POUR_PACKET && mono_us() < from + POUR_US; brought++)
+            if (!envelope_pay(&packet, kind, work_bits)) break;
+        must(sotto_rlp_end_list(&packet, mark));
         if (!send_block(&p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_buf_span(&packet))) {
             cut_off++;
             break;
@@ -473,11 +530,13 @@ static void loris(unsigned count)
     for (unsigned i = 0; i < CROWD_MAX; i++) peer_end(&crowd_peers[i]);
 }
 
+static bool work_is_count(const char *action) { return strchr("lsn", action[0]) && strcmp(action, "loris") != 0; }
+
 int main(int argc, char **argv)
 {
     must(sotto_crypto_init());
     if (argc != 6 || sotto_enode_parse(&target, sotto_span_str(argv[1])) != SOTTO_OK || target.addr.family != 4)
-        fail("usage: hostile_peer ENODE rubbish|flood|expired|churn|mute|crowd|loris SECONDS COUNT SEED");
+        fail("usage: hostile_peer ENODE rubbish|flood|expired|churn|mute|crowd|loris|longest|small|large|native SECONDS COUNT SEED");
     const char *action = argv[2];
     uint64_t seconds = strtoull(argv[3], NULL, 10), count = strtoull(argv[4], NULL, 10);
     signal(SIGPIPE, SIG_IGN);
@@ -485,7 +544,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < CROWD_MAX; i++) crowd_peers[i].fd = -1;
     uint64_t began = mono_us(), rounds = 0;
     until_us = began + seconds * 1000000u;
-    for (; time_left() && (count == 0 || rounds < count); rounds++) {
+    for (; time_left() && (count == 0 || rounds < count || work_is_count(action)); rounds++) {
         if (strcmp(action, "rubbish") == 0) rubbish(rounds);
         else if (strcmp(action, "churn") == 0) churn(rounds);
         else if (strcmp(action, "flood") == 0) flood(GOOD);
@@ -493,6 +552,10 @@ int main(int argc, char **argv)
         else if (strcmp(action, "mute") == 0) crowd((unsigned)count, 3);
         else if (strcmp(action, "crowd") == 0) crowd((unsigned)count, 0);
         else if (strcmp(action, "loris") == 0) loris((unsigned)count);
+        else if (strcmp(action, "longest") == 0) pour(LONGEST, (unsigned)count);
+        else if (strcmp(action, "small") == 0) pour(SMALL, (unsigned)count);
+        else if (strcmp(action, "large") == 0) pour(LARGE, (unsigned)count);
+        else if (strcmp(action, "native") == 0) pour(GOOD, (unsigned)count);
         else fail("no such action");
     }
     printf("{\"action\":\"%s\",\"seconds\":%.1f,\"rounds\":%llu,\"connections\":%llu,\"refused\":%llu,\"handshakes\":%llu,\"cutOff\":%llu,\"bytes\":%llu,\"envelopes\":%llu}\n",
