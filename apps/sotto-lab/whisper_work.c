@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <time.h>
 
-#define SPEED_TRIES (UINT32_C(1) << 20)
+#define SPEED_TRIES (UINT32_C(1) << 17)
+#define SPEED_TIMES 8u                            /* the best counts: others use this machine, too */
 #define MEASURED_BITS_MAX 19u                     /* dearer searches are reckoned from the measured speed */
-#define ROW_TRIES (UINT32_C(1) << 22)             /* about so many for each row */
+#define ROW_TRIES (UINT32_C(1) << 24)             /* about so many for each row */
 
 static double cpu_s(void)
 {
@@ -24,9 +25,14 @@ double lab_work_speed(void)
     struct sotto_work w;
     uint64_t nonce;
     sotto_work_init(&w, SOTTO_SPAN(prefix), UINT64_C(1) << 56, 256);
-    double from = cpu_s();
-    (void)!sotto_work_step(&w, &nonce, SPEED_TRIES);
-    return SPEED_TRIES / (cpu_s() - from);
+    double best = 0;
+    for (unsigned i = 0; i < SPEED_TIMES; i++) {
+        double from = cpu_s();
+        (void)!sotto_work_step(&w, &nonce, SPEED_TRIES);
+        double speed = SPEED_TRIES / (cpu_s() - from);
+        if (speed > best) best = speed;
+    }
+    return best;
 }
 
 static void hold(const char *what, double bytes, double entries, double tries_per_s, bool json)

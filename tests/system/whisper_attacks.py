@@ -3,7 +3,7 @@
 smallest size that can be configured (relay.pool), while two people write through it. What the attacker paid, what the messages lost.
 
 The product has no switch that takes a defence away; what stands in its configuration is the price of work on a test network: 19 bits as
-everywhere, and with --before none."""
+everywhere, and with --before none: there messages get lost, which is told and not asserted."""
 import json
 import os
 import resource
@@ -17,6 +17,7 @@ from hostile_peers import Attackers, Chain
 BEFORE = harness.flag("--before")
 SECONDS = 3                              # of each attack
 EACH_WAY = 10                            # messages past each attack
+GIVEN_UP = 15 * harness.SLOW             # seconds after an attack at no work
 POOL = 1 << 20
 ATTACKS = (("longest", 2), ("small", 2), ("large", 2), ("native", 12))        # how, by how many identities
 
@@ -26,36 +27,39 @@ def child_seconds():
     return used.ru_utime + used.ru_stime
 
 
-def arrived(node, chat):
-    return [m for m in node.messages(chat) if not m["own"] and m["kind"] == "text"]
-
-
 class WhisperAttacks(Scenario):
     def under(self, net, name, identities, work):
         """One attack on the relay; a row of the table."""
-        relay, before = net.nodes[0], len(arrived(net.bob, "alice"))
+        relay = net.nodes[0]
         sent = [f"{name} {work} {i}" for i in range(EACH_WAY)]
-        cpu, began, wrote = child_seconds(), time.monotonic(), []
+
+        def came():
+            return [m["text"] for m in net.bob.messages("alice") if m["text"] in sent]
+
+        cpu, began = child_seconds(), time.monotonic()
         with Attackers(SECONDS, *[(relay, name, work)] * identities) as attackers:
             for i, text in enumerate(sent):
                 net.alice.call("message send", chat="bob", text=text)
-                wrote.append(time.monotonic())
                 share = SECONDS * (i + 1) / EACH_WAY
                 while time.monotonic() - began < share:
                     net.bob.poll(int(max(share - (time.monotonic() - began), 0.001) * 1000) + 1)
             deeds = attackers.done()
         cpu = child_seconds() - cpu
-        at_end = [m["text"] for m in arrived(net.bob, "alice")[before:]]
-        net.bob.until(lambda: len(arrived(net.bob, "alice")) >= before + EACH_WAY, 60, f"all messages past {name}")
+        at_end = came()
+        if work:
+            net.bob.until(lambda: len(came()) == EACH_WAY, 60, f"all messages past {name}")
+            self.assertEqual(came(), sent)
+        else:
+            while len(came()) < EACH_WAY and time.monotonic() < began + SECONDS + GIVEN_UP:
+                net.bob.poll(1000)
         late = time.monotonic() - began - SECONDS
-        self.assertEqual([m["text"] for m in arrived(net.bob, "alice")[before:]], sent)
         stats = relay.call("relay stats")
         self.assertLessEqual(stats["poolBytes"], POOL)
         self.assertIsNone(relay.process.poll())
         made = sum(d["envelopes"] for d in deeds)
         print(f"  relay.work {work} {name:<8} {identities:2} identities: {made:5} envelopes, {sum(d['bytes'] for d in deeds) / 1024:7.0f} KiB, "
               f"{cpu:5.2f} s of a core; pool {stats['poolBytes'] / POOL:4.0%} full, {stats['envelopes']['evicted']} evicted so far; "
-              f"{EACH_WAY - len(at_end)} of {EACH_WAY} messages after its end, the last {max(late, 0):.1f} s", flush=True)
+              f"{len(at_end)} of {EACH_WAY} messages by its end, {len(came())} {max(late, 0):.1f} s later", flush=True)
         return {"work": work, "attack": name, "envelopes": made, "cpu": cpu, "cut": sum(d["cutOff"] - (d["connections"] - d["handshakes"]) for d in deeds)}      # of those let in
 
     def attacks(self, work):
