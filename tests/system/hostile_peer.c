@@ -323,7 +323,7 @@ static void pour(enum kind kind, unsigned work_bits)
     while (time_left()) {
         struct pollfd in = { .fd = p.fd, .events = POLLIN };
         while (poll(&in, 1, 100) == 1 && hear_frame(&p)) { }
-        uint64_t may = SOTTO_SHH_BURST - POUR_PACKET + SOTTO_SHH_RATE * (mono_us() - began) / 1000000u;
+        uint64_t may = SOTTO_SHH_RATE * SOTTO_SHH_BURST_S - POUR_PACKET + SOTTO_SHH_RATE * (mono_us() - began) / 1000000u;
         if (brought >= may) continue;
         packet.size = 0;
         size_t mark = sotto_rlp_begin(&packet);

@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (op % 6) {
         case 0: case 1: case 2: {
             struct request *r = &requests[request_count++];
-            const struct sotto_rpc_peer peer = { &conns[conn], op & 64 ? SOTTO_SCOPE_ALL : SOTTO_SCOPE_R, op & 128 };
+            const struct sotto_rpc_peer peer = { &conns[conn], op & 64 ? SOTTO_SCOPE_ALL : SOTTO_SCOPE_R, op & 128, false };
             *r = (struct request){ conn, true, false };
             if (op % 6 == 2) {
                 used += (size_t)snprintf(text, sizeof text, "[");

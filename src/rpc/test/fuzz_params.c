@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method", spec->rpc, "params", params);
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     SOTTO_ASSERT(text);
-    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, true };
+    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, true, false };
     calls = replies = 0;
     sotto_rpc_request(rpc, &peer, sotto_span_str(text), on_reply, NULL);
     SOTTO_ASSERT(replies == 1 && calls <= 1 && sotto_rpc_pending(rpc) == 0);

@@ -81,7 +81,7 @@ static bool other(const struct sotto_method_spec *m, unsigned i, bool *chosen)
 static int code_of(struct sotto_rpc *rpc, const struct sotto_method_spec *m, json_t *params)
 {
     static int conn;
-    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, true };
+    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, true, false };
     json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method", m->rpc, "params", params);
     char *text = json_dumps(request, JSON_COMPACT);
     sotto_rpc_request(rpc, &peer, sotto_span_str(text), on_reply, NULL);
@@ -233,7 +233,7 @@ static json_t *good_params(const struct sotto_foreign_spec *spec, unsigned count
 static int foreign_code(struct sotto_rpc *rpc, const char *method, json_t *params, bool can_subscribe, const char *text)
 {
     static int conn;
-    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, can_subscribe };
+    const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, can_subscribe, false };
     json_t *request = json_pack("{s:b, s:s, s:o}", "id", 1, "method", method, "params", params);
     char *json = json_dumps(request, JSON_COMPACT);
     sotto_rpc_request(rpc, &peer, sotto_span_str(json), on_reply, NULL);

@@ -130,7 +130,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct sotto_rpc_peer alice = { &conn_a, SOTTO_SCOPE_ALL, true };
+static const struct sotto_rpc_peer alice = { &conn_a, SOTTO_SCOPE_ALL, true, false };
 
 static const char *ask_as(const struct sotto_rpc_peer *peer, const char *text)
 {
@@ -377,7 +377,7 @@ static void test_bounds(void **state)
 static void test_scopes(void **state)
 {
     (void)state;
-    struct sotto_rpc_peer reader = { &conn_b, SOTTO_SCOPE_R, false };
+    struct sotto_rpc_peer reader = { &conn_b, SOTTO_SCOPE_R, false, false };
     assert_non_null(strstr(ask_as(&reader, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_contactList\"}"), "result"));
     assert_non_null(strstr(ask_as(&reader, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_contactAdd\",\"params\":[\"a\"]}"), "1102"));
     assert_non_null(strstr(ask_as(&reader, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_nodeStop\"}"), "1102"));
@@ -452,7 +452,7 @@ static void test_later(void **state)
 static void test_closed(void **state)
 {
     (void)state;
-    struct sotto_rpc_peer bob = { &conn_b, SOTTO_SCOPE_ALL, true };
+    struct sotto_rpc_peer bob = { &conn_b, SOTTO_SCOPE_ALL, true, false };
     seen.later = true;
     ask("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_eventList\",\"params\":{\"waitMs\":30000}}");
     ask("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"sotto_contactAdd\",\"params\":[\"a\"]}");
@@ -484,7 +484,7 @@ static void test_too_many(void **state)
     for (unsigned i = 0; i < SOTTO_RPC_CONN_CALLS_MAX; i++) ask("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_eventList\"}");
     assert_int_equal(answers, 0);
     wants_error("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"sotto_nodeStatus\"}", 1003, "9");
-    struct sotto_rpc_peer bob = { &conn_b, SOTTO_SCOPE_ALL, true };
+    struct sotto_rpc_peer bob = { &conn_b, SOTTO_SCOPE_ALL, true, false };
     seen.later = false;
     assert_non_null(strstr(ask_as(&bob, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_nodeStatus\"}"), "result"));
 }
