@@ -65,6 +65,7 @@ uint64_t sotto_host_deadline(const struct sotto_host *h)
     return UINT64_MAX;
 }
 void sotto_host_quit(struct sotto_host *h, struct sotto_now now, struct sotto_outq *out) { (void)h, (void)now, (void)out; }
+bool sotto_host_peer_at(const struct sotto_host *h, unsigned index, struct sotto_peer_info *out) { (void)h, (void)index, (void)out; return false; }
 bool sotto_host_peer(const struct sotto_host *h, uint32_t peer, struct sotto_peer_info *out)
 {
     (void)h;

@@ -357,7 +357,8 @@ static void another_rate(void **state)
     struct sotto_pool_config easy = { 64 << 20, 65536, 0, NULL };
     fake_init_rate(&f, test_seed(), &easy, 50);
     fake_ready(&f, 1, true);
-    fake_ready(&f, 2, true);
+    fake_up(&f, 2, true);
+    send_hex(2, SOTTO_SHH_STATUS, "c106");
     uint32_t serial = 0;
     send_many(1, 1100, &serial);
     assert_int_equal(stats()->accepted, 1000);    /* 20 s of it at once */
