@@ -310,7 +310,8 @@ static void run_one(struct sotto_rpc *rpc, struct sotto_request *request, const 
         return;
     }
     call->method = (enum sotto_method)method;
-    start_call(call, json_object_get(one, "params"));
+    const json_t *params = json_object_get(one, "params");
+    start_call(call, json_is_null(params) ? NULL : params);
 }
 
 void sotto_rpc_request(struct sotto_rpc *rpc, const struct sotto_rpc_peer *peer, struct sotto_span json, sotto_rpc_reply_fn *reply, void *reply_ctx)
