@@ -54,7 +54,7 @@ static int usage(const char *why)
           "  count    as many as possible: the smallest, short-lived\n"
           "  size     as many bytes as possible: the largest, short-lived\n"
           "  sybil    a dozen identities that look like everybody else\n"
-          "  evict    they outbid honest work fourfold: who leaves a full pool, by three rules\n"
+          "  evict    they outbid honest work: who leaves a full pool, by three rules\n"
           "  work     what a rating costs: the closed form, and searches with the kernel in use\n\n"
           "Defences, one line each:\n"
           "  none     a full pool takes nothing more; the rate of a link and the bounds of the pool stand always\n"

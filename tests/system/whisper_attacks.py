@@ -59,7 +59,7 @@ class WhisperAttacks(Scenario):
         made = sum(d["envelopes"] for d in deeds)
         print(f"  relay.work {work} {name:<8} {identities:2} identities: {made:5} envelopes, {sum(d['bytes'] for d in deeds) / 1024:7.0f} KiB, "
               f"{cpu:5.2f} s of a core; pool {stats['poolBytes'] / POOL:4.0%} full, {stats['envelopes']['evicted']} evicted so far; "
-              f"{len(at_end)} of {EACH_WAY} messages by its end, {len(came())} {max(late, 0):.1f} s later", flush=True)
+              f"{len(at_end)} of {EACH_WAY} messages by its end, {len(came())} when waited {max(late, 0):.1f} s more", flush=True)
         return {"work": work, "attack": name, "envelopes": made, "cpu": cpu, "cut": sum(d["cutOff"] - (d["connections"] - d["handshakes"]) for d in deeds)}      # of those let in
 
     def attacks(self, work):
