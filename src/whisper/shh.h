@@ -31,7 +31,9 @@ enum {
 #define SOTTO_SHH_DROPS_US 300000000u
 #define SOTTO_SHH_WAITING_MAX (32u << 20)         /* bytes of unpaid envelopes over all peers */
 #define SOTTO_SHH_KNOWN_MAX 65536u                /* hashes remembered per peer */
-#define SOTTO_SHH_BACKLOG_MAX (2u << 20)          /* a peer that has not taken so much yet gets nothing new */
+/* A peer that has not taken so much yet gets nothing new. Half of what its queue holds: a flush looks at all that is pending and sorts it, so
+ * it had better have room for a packet afterwards. */
+#define SOTTO_SHH_BACKLOG_MAX (1u << 20)
 #define SOTTO_SHH_TIME_ERRORS_MAX 200u            /* envelopes out of step in 10 min, then the peer rests for 60 s */
 #define SOTTO_SHH_TIME_ERRORS_US 600000000u
 #define SOTTO_SHH_TIME_REST_US 60000000u
