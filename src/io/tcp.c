@@ -4,10 +4,17 @@
 #include "p2p/socks5.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #define LISTEN_MAX 8u
 #define BACKLOG 64
+#ifndef IPV6_PREFER_SRC_TMP                 /* RFC 5014; <linux/in6.h> has it, but does not go with <netinet/in.h> */
+#define IPV6_PREFER_SRC_TMP 0x0001
+#endif
+#ifndef IPV6_ADDR_PREFERENCES
+#define IPV6_ADDR_PREFERENCES 72
+#endif
 #define SLICES_MAX 16u                      /* buffers of one write */
 
 /*  DIALING -> OPEN -> FLUSHING -> CLOSING          DIALING, PROXY and OPEN also go straight to CLOSING
@@ -324,6 +331,16 @@ static void connected(uv_connect_t *request, int status)
 static void dial_late(uv_timer_t *timer) { conn_lost(timer->data); }
 static void linger_late(uv_timer_t *timer) { conn_close(timer->data); }
 
+/* Of the machine's own IPv6 addresses a temporary one, where it has such (RFC 8981): an address that lasts would tie all dials together.
+ * Where the system knows no such wish, the dial goes on without. */
+static void prefer_temporary(struct conn *c)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), wish = IPV6_PREFER_SRC_TMP;
+    if (fd < 0) return;                     /* uv_tcp_connect meets the same and says so */
+    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, &wish, sizeof wish);
+    if (uv_tcp_open(&c->tcp, fd) != 0) close(fd);
+}
+
 static void dial(struct sotto_io_net *net, uint32_t number, const struct sotto_addr *addr)
 {
     bool allowed = (addr->family == 4 || addr->family == 6) && addr->port != 0 && (!net->config.local || sotto_addr_loopback(addr));
@@ -344,6 +361,7 @@ static void dial(struct sotto_io_net *net, uint32_t number, const struct sotto_a
     }
     struct sockaddr_storage to;
     sotto_io_to_sockaddr(&to, by_proxy ? &net->config.proxy : addr);
+    if (to.ss_family == AF_INET6) prefer_temporary(c);
     if (uv_tcp_connect(&c->connect, &c->tcp, (const struct sockaddr *)&to, connected) != 0) {
         fail_later(net, number);
         conn_close(c);

@@ -419,6 +419,37 @@ static void test_reset(void **state)
     send_to(&b, b.last_conn, "y", 1);
 }
 
+/* Over IPv6, beside IPv4 on the same port; our end asks for a temporary address, which costs nothing where there is none. */
+static void test_ipv6(void **state)
+{
+    (void)state;
+    struct sotto_addr six, bound;
+    assert_ok(sotto_io_addr(&six, "::1", b.at.port));
+    enum sotto_err err = sotto_io_net_listen(b.net, &bound, &six);
+    if (err != SOTTO_OK) {
+        assert_int_equal(err, SOTTO_ERR_IO);          /* no IPv6 here */
+        skip();
+    }
+    a.also = b.also = stop_when_both_up;
+    dial(&a, &six);
+    sotto_loop_run(loop);
+    assert_int_equal(a.opened, 1);
+    assert_true(sotto_addr_equal(&a.last_addr, &six));
+    assert_int_equal(b.last_addr.family, 6);
+    unsigned wishes = 0;
+    for (int fd = 3; fd < 1024; fd++) {
+        struct sockaddr_in6 peer = { .sin6_family = 0 };
+        socklen_t size = sizeof peer;
+        int wish = 0;
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 || peer.sin6_family != AF_INET6 || ntohs(peer.sin6_port) != b.at.port) continue;
+        size = sizeof wish;
+        assert_int_equal(getsockopt(fd, IPPROTO_IPV6, 72, &wish, &size), 0);       /* IPV6_ADDR_PREFERENCES */
+        assert_true(wish & 1);                        /* IPV6_PREFER_SRC_TMP */
+        wishes++;
+    }
+    assert_int_equal(wishes, 1);
+}
+
 /* ---- through a proxy: b plays one that is also the peer it was asked for ---- */
 
 static struct { unsigned step; struct sotto_buf heard; bool refuse, slow; } proxy;
@@ -531,7 +562,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_addresses), T(test_listen_errors), T(test_data), T(test_goodbye), T(test_close_at_once), T(test_failed_dials), T(test_cancelled_dial),
-        T(test_limits), T(test_queue_bound), T(test_pause), T(test_close_inside), T(test_free_inside), T(test_reset), T(test_proxy),
+        T(test_limits), T(test_queue_bound), T(test_pause), T(test_close_inside), T(test_free_inside), T(test_reset), T(test_ipv6), T(test_proxy),
         T(test_proxy_refuses), T(test_proxy_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
