@@ -134,9 +134,12 @@ static unsigned nearest(struct world *w, const struct node *n, struct found out[
 {
     unsigned count = 0;
     if (n->hostile) {                                 /* its own, as near as it has them at hand */
-        for (unsigned i = 0; i < 4 * NEAREST; i++) {
-            unsigned who = w->honest + below(w, w->count - w->honest);
-            insert(out, &count, NEAREST, w->nodes[who].id ^ target, (uint16_t)who);
+        for (unsigned i = 0; i < NEAREST; i++) {
+            uint64_t draw = sotto_rng_u64(&w->rng.rng);
+            for (unsigned part = 0; part < 4; part++, draw >>= 16) {       /* near enough to uniform: there are few of them */
+                unsigned who = w->honest + (unsigned)(draw & 0xffff) % (w->count - w->honest);
+                insert(out, &count, NEAREST, w->nodes[who].id ^ target, (uint16_t)who);
+            }
         }
         return count;
     }
@@ -208,9 +211,10 @@ static bool tied(const struct node *n, uint16_t other)
     return false;
 }
 
-static bool barred(void *owner, const uint8_t key[64], struct sotto_now now)
+static bool barred(void *owner, const uint8_t key[64], const struct sotto_addr addr[2], struct sotto_now now)
 {
     struct node *n = owner;
+    (void)addr;
     (void)now;
     uint16_t who = sotto_be16(key);
     return memcmp(n->key, key, 64) == 0 || tied(n, who);

@@ -114,6 +114,42 @@ static void test_parted(void **state)
     sim_world_free(w);
 }
 
+/* Starts again as a node that listens nowhere and asks nobody: whom it dials stands in its book. */
+static void start_mute(struct sim_machine *m)
+{
+    for (size_t i = 0; i < m->flag_count; i++) {
+        if (strcmp(m->flags[i].key, "network.discovery") == 0) m->flags[i].value = "false";
+        if (strcmp(m->flags[i].key, "network.bootstrap") == 0) m->flags[i] = (struct sotto_config_pair){ "network.listen", "" };
+    }
+    start(m);
+}
+
+static void test_found_again_in_the_book(void **state)
+{
+    (void)state;
+    struct sim_world *w = world_new(test_seed() + 2);
+    struct sotto_peer_info info;
+    char first[256];
+    start(machine_new(w, NULL));
+    sotto_enode_text(first, &w->machines[0]->node->self);
+    struct sim_machine *m = machine_new(w, first);
+    start(m);
+    (void)meet(w, 600);
+    sim_machine_stop(m);                              /* an orderly end saves the book */
+    sim_world_run(w, w->now_us + 10 * SIM_SECOND_US);
+    assert_null(m->node);
+    start_mute(m);
+    (void)meet(w, 60);
+    assert_true(sotto_host_peer_at(sotto_net_host(m->node->net), 0, &info) && !info.inbound && !info.is_static);
+    /* And so does the time: after a crash five minutes later. */
+    sim_world_run(w, w->now_us + SOTTO_BOOK_SAVE_US + 60 * SIM_SECOND_US);
+    sim_machine_crash(m, SIM_LOSS_NONE);
+    sim_world_run(w, w->now_us + 10 * SIM_SECOND_US);
+    start_mute(m);
+    (void)meet(w, 60);
+    sim_world_free(w);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -122,6 +158,6 @@ static int setup(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_find_each_other), cmocka_unit_test(test_parted) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_find_each_other), cmocka_unit_test(test_parted), cmocka_unit_test(test_found_again_in_the_book) };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -85,6 +85,9 @@ struct sotto_node {
     uint64_t door_refused[SOTTO_DOOR_REASONS], door_told_ms[SOTTO_DOOR_REASONS];
     struct sotto_io_net *io_net;
     struct sotto_net *net;
+    struct sotto_book *book;
+    struct sotto_secret *book_key;        /* guarded */
+    uint64_t book_saved_us;
     struct sotto_discovery *discovery;    /* NULL: off */
     struct sotto_chacha_rng rng;
     struct sotto_timer *net_timer, *chat_timer, *house_timer;
@@ -232,13 +235,27 @@ void sotto_network_unsolve(struct sotto_node *n, struct sotto_node_account *a, u
 void sotto_network_solve_again(struct sotto_node *n);                              /* puzzles that a full lane refused */
 void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a);
 void sotto_network_forget(struct sotto_node *n, struct sotto_node_account *a);      /* lock: nothing of it waits any more */
-/* A node that was found: the one way into the dialling, for discovery and whatever else finds nodes. As sotto_host_dial. */
+/* A node that has proven by itself that it lives there and is worth dialling: sotto_network_learned with itself as the source. */
 enum sotto_err sotto_network_found(struct sotto_node *n, const struct sotto_enode *node);
 void sotto_network_external(struct sotto_node *n, const struct sotto_addr *addr);   /* others reach us there, as far as is known */
 /* An enode or ENR of somebody who can be dialled; literal addresses only. ERR_ENODE, ERR_ENR and the other errors of sotto_enr_parse. */
 enum sotto_err sotto_network_address(struct sotto_enode *out, const char *text);
 void sotto_peers_added(struct sotto_node *n);                                         /* the ones of peer add, dialled again */
 void sotto_network_wake(struct sotto_node *n);                                      /* timers again from the cores' deadlines */
+
+/* neighbours.c: the address book, its file, and the way into it. */
+#define SOTTO_BOOK_SAVE_US (300 * 1000000ull)             /* network.md 1: every 5 min, and at the end */
+enum sotto_err sotto_neighbours_new(struct sotto_node *n, const struct sotto_scalar *key);      /* before the network core */
+void sotto_neighbours_load(struct sotto_node *n);         /* after it, before the first peer is added: whom to dial first */
+void sotto_neighbours_save(struct sotto_node *n);
+void sotto_neighbours_tick(struct sotto_node *n, struct sotto_now now);
+void sotto_neighbours_free(struct sotto_node *n);         /* after the network core */
+/* Whoever hears of nodes tells of each here, as often as it hears of it: discovery, PEERS, a beacon on the LAN. node->addr: its TCP
+ * address. source: where that was told, which decides how much room such tellings have in the book; where the node has proven itself
+ * that it lives there (an endpoint proof, its signed record fetched from it), source = node->addr. Tell only of nodes that may be
+ * dialled: with the key sotto in their record, or any with whisper.bridge. When and whether it is dialled is p2p/dial.h's.
+ * OK: it is new; ERR_EXISTS: known, fine; ERR_RANGE, ERR_KEY, ERR_FULL as sotto_book_learn; ERR_STATE: this node itself, or the end. */
+enum sotto_err sotto_network_learned(struct sotto_node *n, const struct sotto_enode *node, const struct sotto_addr *source);
 
 /* events.c */
 enum sotto_err sotto_event_add(struct sotto_node *n, struct sotto_node_account *a, const char *kind, json_t *data /* stolen */);

@@ -421,13 +421,7 @@ void sotto_network_wake(struct sotto_node *n)
 
 void sotto_network_input(void *node, const struct sotto_in *in, struct sotto_now now) { step(node, in, now); }
 
-enum sotto_err sotto_network_found(struct sotto_node *n, const struct sotto_enode *node)
-{
-    if (n->stopping || !n->net || (n->local && !sotto_addr_loopback(&node->addr))) return SOTTO_ERR_STATE;
-    enum sotto_err err = sotto_host_dial(sotto_net_host(n->net), node, sotto_io_now(), &n->outq);
-    if (err == SOTTO_OK) flush(n, true);
-    return err;
-}
+enum sotto_err sotto_network_found(struct sotto_node *n, const struct sotto_enode *node) { return sotto_network_learned(n, node, &node->addr); }
 
 void sotto_network_external(struct sotto_node *n, const struct sotto_addr *addr)
 {
@@ -441,6 +435,7 @@ void sotto_network_stop(struct sotto_node *n)
 {
     sotto_discovery_stop(n);
     if (!n->net) return;
+    sotto_neighbours_save(n);
     sotto_io_net_unlisten(n->io_net);
     sotto_net_quit(n->net, sotto_io_now(), &n->outq);
     for (uint32_t i = 0; i < n->outq.count; i++) sotto_io_net_perform(n->io_net, &n->outq.slots[i]);

@@ -148,13 +148,14 @@ static enum sotto_err core_new(struct sotto_node *n, const struct sotto_addr *bo
         *code = 10;
         return err;
     }
+    err = sotto_neighbours_new(n, &key);
     struct sotto_net_config config = {
         .key = key, .listen_port = bound->family && !n->proxy_only ? bound->port : 0, .local = n->local, .plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN),
         .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .emit_mean_us = 500000,
         .flush_mean_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_FLUSH), .rate = (uint32_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_ENVELOPES),
-        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .rng = &n->rng.rng, .log = n->log,
+        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .book = n->book, .rng = &n->rng.rng, .log = n->log,
     };
-    err = sotto_net_new(&n->net, &config);
+    if (err == SOTTO_OK) err = sotto_net_new(&n->net, &config);
     struct sotto_point public_key;
     if (err == SOTTO_OK) err = sotto_point_make(&public_key, &key);
     if (err == SOTTO_OK) err = sotto_point_to64(n->self.key, &public_key);
@@ -203,6 +204,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         n->everywhere = true;
         n->self.addr = (struct sotto_addr){ .ip = { 127, 0, 0, 1 }, .port = bound.port, .family = 4 };
     }
+    sotto_neighbours_load(n);
     struct sotto_now now = sotto_io_now();
     for (unsigned i = 0; i < sotto_config_list_size(n->config, SOTTO_KEY_NETWORK_STATIC); i++) {
         const char *text = sotto_config_list(n->config, SOTTO_KEY_NETWORK_STATIC, i);

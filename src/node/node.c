@@ -154,6 +154,7 @@ static void house_tick(void *ctx, struct sotto_now now)
     sotto_batch_close(n);
     sotto_network_solve_again(n);                         /* when it was memory that was short, not the lane */
     sotto_accounts_tick(n, now);
+    sotto_neighbours_tick(n, now);
     if (n->house_ticks++ % PRUNE_EVERY_TICKS == 0) prune(n, now);
     sotto_timer_set(n->house_timer, now.mono_us + HOUSE_EVERY_US);
 }
@@ -381,6 +382,7 @@ void sotto_node_free(struct sotto_node *n)
     sotto_door_free(n->door);
     sotto_io_net_free(n->io_net);
     sotto_net_free(n->net);
+    sotto_neighbours_free(n);
     sotto_timer_free(n->net_timer);
     sotto_timer_free(n->chat_timer);
     sotto_timer_free(n->house_timer);

@@ -35,21 +35,6 @@ bool sotto_host_may_accept(struct sotto_host *h, const struct sotto_addr *addr, 
     return !sotto_rep_address_banned(h->rep, addr, now) && sotto_rep_address_accept(h->rep, addr, now);
 }
 
-/* Connections that we chose: a place among outbound_max is free, and none of them is in addr's group. */
-bool sotto_host_may_dial(const struct sotto_host *h, const struct sotto_addr *addr)
-{
-    struct sotto_group group = sotto_group_of(addr, h->config.local);
-    unsigned taken = 0;
-    for (unsigned i = 0; i < h->conn_count; i++) {
-        const struct sotto_conn *c = h->conns[i];
-        if (c->inbound || c->is_static || c->state == SOTTO_CONN_CLOSING) continue;
-        struct sotto_group other = sotto_group_of(&c->addr, h->config.local);
-        if (sotto_group_equal(&group, &other)) return false;
-        taken++;
-    }
-    return taken < h->config.outbound_max;
-}
-
 static struct sotto_slot slot_of(const struct sotto_host *h, const struct sotto_conn *c)
 {
     return (struct sotto_slot){ .addr = c->addr, .group = sotto_group_of(&c->addr, h->config.local), .exempt = sotto_host_exempt(h, &c->addr),

@@ -343,7 +343,7 @@ void sotto_book_alive(struct sotto_book *b, const uint8_t key[64], bool good, st
     b->live -= live(&x->e);
     x->e.alive_s = now_s ? now_s : 1;
     if (x->e.heard_s < now_s) x->e.heard_s = now_s;
-    if (good) x->e.failures = 0;
+    if (good) x->e.failures = 0, x->e.next_us = 0;
     b->live += live(&x->e);
     if (!good || x->e.tried) return;
     struct entry moved = *x;

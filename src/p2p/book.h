@@ -66,7 +66,7 @@ SOTTO_MUST_USE enum sotto_err sotto_book_learn(struct sotto_book *b, const struc
 bool sotto_book_find(const struct sotto_book *b, struct sotto_book_entry *out, const uint8_t key[64]);
 /* What became of a node; unknown keys are fine (a static peer, or one that has left the book). */
 void sotto_book_dialled(struct sotto_book *b, const uint8_t key[64], unsigned failures, uint64_t next_us);   /* begun, or in vain: failures from now on */
-/* It has proven its key; good: it took us as well, so it has no failures any more and moves to tried. */
+/* It has proven its key; good: it took us as well, so it has no failures and no wait any more and moves to tried. */
 void sotto_book_alive(struct sotto_book *b, const uint8_t key[64], bool good, struct sotto_now now);
 void sotto_book_rest(struct sotto_book *b, const uint8_t key[64], uint64_t next_us);                         /* not drawn before */
 void sotto_book_forget(struct sotto_book *b, const uint8_t key[64]);

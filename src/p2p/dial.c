@@ -8,6 +8,8 @@
 #define FIRST_GENERAL 2u                  /* general peers of the last run that are dialled before anything else */
 #define KNOCKS SOTTO_DIAL_PLACES_MAX      /* the place of the feeler is behind the others */
 #define VERSION 1u
+#define LOOK_SMALL 64u                    /* a book of fewer is looked through at once whenever it grows */
+#define LOOK_EACH_US 250u                 /* a full one once a second */
 
 struct node {
     uint8_t key[64];
@@ -43,6 +45,7 @@ struct sotto_dial {
     uint32_t tickets;
     bool boot_turn, started;
     uint64_t feeler_us, look_us;          /* look_us: nothing to be found for a free place before */
+    uint64_t floor_us;                    /* and nobody looks before, whatever comes into the book: looking through a large one costs */
     uint64_t seen;                        /* changes of the book */
 };
 
@@ -125,7 +128,7 @@ static bool fits(const struct search *s, const uint8_t key[64], const struct sot
     for (unsigned i = 0; i < d->config.outbound_max; i++)
         if (d->places[i].phase != FREE && memcmp(d->places[i].node.key, key, 64) == 0) return false;
     if (d->places[KNOCKS].phase != FREE && memcmp(d->places[KNOCKS].node.key, key, 64) == 0) return false;
-    return !d->config.barred(d->config.owner, key, s->now);
+    return !d->config.barred(d->config.owner, key, addr, s->now);
 }
 
 static bool fits_entry(void *ctx, const struct sotto_book_entry *e) { return fits(ctx, e->key, e->addr); }
@@ -262,6 +265,7 @@ static void guard_choose(struct sotto_dial *d, unsigned which, struct sotto_now 
         g->until_s = now.wall_ms / 1000 + SOTTO_DIAL_GUARD_S + sotto_rng_below(d->config.rng, SOTTO_DIAL_GUARD_S + 1);
     }
     g->node.failures = 0;
+    g->node.next_us = 0;
     g->lost_us = 0;
     g->since_us = now.mono_us;
 }
@@ -326,7 +330,7 @@ bool sotto_dial_next(struct sotto_dial *d, struct sotto_dial_want *out, bool fir
     if (second_address(d, out, now)) return true;
     for (unsigned i = 0; i < d->guard_places; i++)
         if (guard_over(d, i, out, now)) return true;
-    if (first || now.mono_us >= d->look_us || changes != d->seen) {
+    if (first || (now.mono_us >= d->floor_us && (now.mono_us >= d->look_us || changes != d->seen))) {
         bool none = false;                             /* what one general place did not find, the next one does not find either */
         for (unsigned i = 0; i < d->config.outbound_max; i++) {
             bool waits = d->places[i].phase == FREE && d->places[i].free_us > now.mono_us;
@@ -335,7 +339,9 @@ bool sotto_dial_next(struct sotto_dial *d, struct sotto_dial_want *out, bool fir
             none |= i >= d->guard_places && d->places[i].phase == FREE && !waits;
         }
         if (!first) {
+            unsigned count = sotto_book_count(d->config.book, SOTTO_BOOK_ANY);
             d->look_us = wait_us;
+            d->floor_us = now.mono_us + (count < LOOK_SMALL ? 0 : count * LOOK_EACH_US);
             d->seen = changes;
         }
     }
@@ -351,7 +357,8 @@ uint64_t sotto_dial_deadline(const struct sotto_dial *d)
         if (p->phase == TRYING && p->second) soonest(&at, p->second_us);
         if (i < d->config.outbound_max) free_place |= p->phase == FREE;
     }
-    if (free_place) soonest(&at, sotto_book_changes(d->config.book) != d->seen ? 0 : d->look_us);
+    uint64_t look_us = sotto_book_changes(d->config.book) != d->seen ? 0 : d->look_us;
+    if (free_place) soonest(&at, look_us > d->floor_us ? look_us : d->floor_us);
     if (d->places[KNOCKS].phase == FREE && sotto_book_count(d->config.book, SOTTO_BOOK_NEW)) soonest(&at, d->feeler_us);
     return at;
 }
@@ -393,6 +400,9 @@ static void end_up(struct sotto_dial *d, struct place *p, struct sotto_now now)
     uint64_t next_us = now.mono_us + sotto_dial_delay_us(d->config.rng, long_up ? 0 : p->failures - 1, d->config.local);
     if (long_up || p == &d->places[KNOCKS]) sotto_book_rest(d->config.book, p->node.key, next_us);
     else sotto_book_dialled(d->config.book, p->node.key, p->failures, next_us);       /* it let us in and threw us out */
+    unsigned which = (unsigned)(p - d->places);
+    struct node *kept = p->boot >= 0 ? &d->boot[p->boot] : which < d->guard_places && d->guards[which].chosen ? &d->guards[which].node : NULL;
+    if (kept) kept->next_us = next_us;
 }
 
 bool sotto_dial_ended(struct sotto_dial *d, uint32_t ticket, enum sotto_dial_end how, struct sotto_now now)

@@ -28,6 +28,7 @@
 #define SOTTO_DIAL_GUARD_S (14u * 86400u)             /* and a uniform draw up to as much more */
 #define SOTTO_DIAL_GUARD_LOST_S (24u * 3600u)         /* of our uptime without it: another one is drawn */
 #define SOTTO_DIAL_BYTES_MAX 512u                     /* of what is saved */
+#define SOTTO_DIAL_BYTES_NONE 5u                      /* while there is nobody to remember */
 
 enum sotto_dial_kind { SOTTO_DIAL_GUARD, SOTTO_DIAL_BACKUP, SOTTO_DIAL_STEM, SOTTO_DIAL_GENERAL, SOTTO_DIAL_FEELER };
 enum sotto_dial_end {
@@ -50,8 +51,8 @@ struct sotto_dial_config {
     sotto_group_fn *group;                /* as the book's */
     struct sotto_book *book;              /* outlives this */
     struct sotto_rng *rng;
-    void *owner;                          /* for barred: connected already, this node itself, static, or banned? */
-    bool (*barred)(void *owner, const uint8_t key[64], struct sotto_now now);
+    void *owner;                          /* for barred: connected already, this node itself, static, or banned (the key or an address)? */
+    bool (*barred)(void *owner, const uint8_t key[64], const struct sotto_addr addr[2], struct sotto_now now);
 };
 struct sotto_dial;
 SOTTO_MUST_USE enum sotto_err sotto_dial_new(struct sotto_dial **out, const struct sotto_dial_config *config);      /* ERR_NOMEM */

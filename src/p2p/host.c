@@ -87,8 +87,7 @@ static uint64_t dial_time(const struct sotto_host *h, const struct sotto_static 
     return ban > s->next_us ? ban : s->next_us;
 }
 
-/* NULL: no place for one more connection, or in the queue. */
-static struct sotto_conn *dial_node(struct sotto_host *h, const struct sotto_enode *node, struct sotto_now now, struct sotto_outq *out)
+struct sotto_conn *sotto_host_connect(struct sotto_host *h, const struct sotto_enode *node, struct sotto_now now, struct sotto_outq *out)
 {
     struct sotto_out *o = h->conn_count < h->conn_max ? sotto_outq_add(out, SOTTO_OUT_DIAL) : NULL;
     struct sotto_conn *c = o ? sotto_conn_new(h, h->last_conn + 1, &node->addr, false, now) : NULL;
@@ -113,7 +112,7 @@ static void dial(struct sotto_host *h, struct sotto_static *s, struct sotto_now 
         c->is_static = true;
         return;
     }
-    c = dial_node(h, &s->node, now, out);
+    c = sotto_host_connect(h, &s->node, now, out);
     if (!c) {
         s->next_us = now.mono_us + SOTTO_RETRY_US;
         return;
@@ -280,15 +279,6 @@ void sotto_host_quit(struct sotto_host *h, struct sotto_now now, struct sotto_ou
     h->quitting = true;
     for (unsigned i = 0; i < h->conn_count; i++) sotto_conn_end(h, h->conns[i], SOTTO_END_QUITTING, now, out);
     sweep(h, now, out);
-}
-
-enum sotto_err sotto_host_dial(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out)
-{
-    if (h->quitting || memcmp(peer->key, h->key, 64) == 0 || sotto_rep_node_banned(h->rep, peer->key, now)) return SOTTO_ERR_STATE;
-    if (!sotto_host_exempt(h, &peer->addr) && sotto_rep_address_banned(h->rep, &peer->addr, now)) return SOTTO_ERR_STATE;
-    if (sotto_host_static(h, peer->key) || sotto_host_by_key(h, peer->key)) return SOTTO_ERR_EXISTS;
-    if (!sotto_host_may_dial(h, &peer->addr)) return SOTTO_ERR_FULL;
-    return dial_node(h, peer, now, out) ? SOTTO_OK : SOTTO_ERR_FULL;
 }
 
 /* ---- the capabilities' calls; what they close is swept by the next step, which the deadline asks for at once ---- */

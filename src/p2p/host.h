@@ -76,10 +76,6 @@ uint32_t sotto_host_next_conn(struct sotto_host *h);
  * neighbour is back within seconds); never banned for what they do, only backed off. ERR_EXISTS, ERR_FULL, ERR_STATE (it is
  * this node itself). Adding lifts a ban. */
 SOTTO_MUST_USE enum sotto_err sotto_host_add(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
-/* Dials a node that was found (discovery, address book), once, as one of the outbound_max peers that we choose. ERR_STATE: this node
- * itself, a banned one, or the host is quitting; ERR_EXISTS: a static peer, or there is a connection; ERR_FULL: no place is free for one
- * of its network group (IPv4 /16, IPv6 /32: one each). */
-SOTTO_MUST_USE enum sotto_err sotto_host_dial(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
 /* Who is dialled besides the static peers (p2p/dial.h): its bootstrap nodes and its bytes; both before the first step. NULL without a book. */
 struct sotto_dial *sotto_host_dialler(struct sotto_host *h);
 /* Forgets a static peer and disconnects it (0x00); a connected peer that is not static is disconnected. ERR_MISSING: neither. */

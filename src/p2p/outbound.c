@@ -2,10 +2,13 @@
  * by both of its addresses. */
 #include "p2p/state.h"
 
-static bool barred(void *owner, const uint8_t key[64], struct sotto_now now)
+static bool barred(void *owner, const uint8_t key[64], const struct sotto_addr addr[2], struct sotto_now now)
 {
     const struct sotto_host *h = owner;
-    return memcmp(h->key, key, 64) == 0 || sotto_host_static(h, key) || sotto_host_by_key(h, key) || sotto_rep_node_banned(h->rep, key, now);
+    if (memcmp(h->key, key, 64) == 0 || sotto_host_static(h, key) || sotto_host_by_key(h, key) || sotto_rep_node_banned(h->rep, key, now)) return true;
+    for (unsigned i = 0; i < 2; i++)
+        if (addr[i].family && !sotto_host_exempt(h, &addr[i]) && sotto_rep_address_banned(h->rep, &addr[i], now)) return true;
+    return false;
 }
 
 enum sotto_err sotto_outbound_new(struct sotto_host *h)
@@ -26,17 +29,8 @@ static bool alone(const struct sotto_host *h, uint32_t ticket)
 
 static bool begin(struct sotto_host *h, const struct sotto_dial_want *want, struct sotto_now now, struct sotto_outq *out)
 {
-    struct sotto_out *o = h->conn_count < h->conn_max ? sotto_outq_add(out, SOTTO_OUT_DIAL) : NULL;
-    struct sotto_conn *c = o ? sotto_conn_new(h, h->last_conn + 1, &want->node.addr, false, now) : NULL;
-    if (!c) {
-        if (o) out->count--;
-        return false;
-    }
-    h->last_conn++;
-    o->conn = c->id;
-    o->addr = want->node.addr;
-    memcpy(c->key, want->node.key, 64);
-    c->key_known = true;
+    struct sotto_conn *c = sotto_host_connect(h, &want->node, now, out);
+    if (!c) return false;
     c->ticket = want->ticket;
     c->feeler = want->kind == SOTTO_DIAL_FEELER;
     return true;

@@ -147,6 +147,9 @@ void sotto_conn_close(struct sotto_host *h, struct sotto_conn *c, enum sotto_rea
 void sotto_conn_lost(struct sotto_host *h, struct sotto_conn *c);         /* io said CLOSED */
 bool sotto_conn_say_closed(struct sotto_conn *c, struct sotto_outq *out); /* puts CLOSE out if it is due; false: no room */
 
+/* host.c: a connection of ours begins. NULL: no place for one more, or in the queue. */
+struct sotto_conn *sotto_host_connect(struct sotto_host *h, const struct sotto_enode *node, struct sotto_now now, struct sotto_outq *out);
+
 /* outbound.c: carries out what p2p/dial.h wishes and tells it what became of that. */
 SOTTO_MUST_USE enum sotto_err sotto_outbound_new(struct sotto_host *h);
 void sotto_outbound_dial(struct sotto_host *h, bool first, struct sotto_now now, struct sotto_outq *out);
@@ -160,7 +163,6 @@ struct sotto_conn *sotto_host_by_key(const struct sotto_host *h, const uint8_t k
 struct sotto_static *sotto_host_static(const struct sotto_host *h, const uint8_t key[64]);
 bool sotto_host_exempt(const struct sotto_host *h, const struct sotto_addr *addr);                /* from address rules */
 bool sotto_host_may_accept(struct sotto_host *h, const struct sotto_addr *addr, struct sotto_now now);
-bool sotto_host_may_dial(const struct sotto_host *h, const struct sotto_addr *addr);
 /* An inbound connection has proven its key: SOTTO_ENDS = it may stay (others may have been closed for it), else how it ends. */
 enum sotto_end sotto_host_admit(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out);
 

@@ -51,7 +51,7 @@ static enum sotto_err build(struct sotto_net *n)
     struct sotto_host_config host = {
         .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = INBOUND_MAX, .outbound_max = OUTBOUND_MAX,
         .static_max = STATIC_MAX, .message_max = MESSAGE_MAX, .capabilities = sotto_shh_capability(n->shh), .capability_count = 1,
-        .rng = c->rng, .log = c->log,
+        .book = c->book, .rng = c->rng, .log = c->log,
     };
     enum sotto_err err = sotto_host_new(&n->host, &host);
     SOTTO_WIPE(host.key);

@@ -17,9 +17,10 @@ struct rig {
     uint8_t barred[64];
 };
 
-static bool barred(void *owner, const uint8_t key[64], struct sotto_now now)
+static bool barred(void *owner, const uint8_t key[64], const struct sotto_addr addr[2], struct sotto_now now)
 {
     const struct rig *r = owner;
+    assert_true(addr[0].family || addr[1].family);
     (void)now;
     return memcmp(r->barred, key, 64) == 0;
 }
@@ -303,6 +304,19 @@ static void test_guards(void **state)
     assert_true(r->now.mono_us - begun >= 24 * HOUR && guard > 10);            /* it was asked for a day; then another is drawn */
     rig_free(r);
 
+    /* Lost, it is asked for again after 35 s like anybody. */
+    r = rig_new(false, 3);
+    known(r, ip(51, 1, 1, 1));
+    assert_true(next(r, &w[0]) && w[0].kind == SOTTO_DIAL_GUARD);
+    up(r, &w[0]);
+    later(r, HOUR);
+    assert_false(sotto_dial_ended(r->d, w[0].ticket, SOTTO_DIAL_LOST, r->now));
+    later(r, 28 * S - 1);
+    assert_false(next(r, &x));
+    later(r, 14 * S + 1);
+    assert_true(next(r, &x) && x.kind == SOTTO_DIAL_GUARD);
+    rig_free(r);
+
     /* And a guard that stays is given up between 14 and 28 days. */
     r = rig_new(false, 3);
     for (unsigned i = 0; i < 30; i++) known(r, ip(51, (uint8_t)i, 1, 1));
@@ -371,6 +385,17 @@ static void test_bootstrap(void **state)
     assert_false(next(r, &w));
     later(r, 32 * S);
     assert_true(next(r, &w) && w.node.addr.ip[0] == 60);
+    rig_free(r);
+}
+
+static void test_nobody_to_remember(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(false, 8);
+    struct sotto_buf b = sotto_buf_make(SOTTO_DIAL_BYTES_MAX);
+    assert_int_equal(sotto_dial_save(r->d, &b, r->now), SOTTO_OK);
+    assert_int_equal(b.size, SOTTO_DIAL_BYTES_NONE);
+    sotto_buf_free(&b);
     rig_free(r);
 }
 
@@ -443,7 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_of_a_group), cmocka_unit_test(test_order_after_a_start), cmocka_unit_test(test_redial),
         cmocka_unit_test(test_no_shared_capability), cmocka_unit_test(test_feeler), cmocka_unit_test(test_two_addresses),
-        cmocka_unit_test(test_guards), cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_barred), cmocka_unit_test(test_random_lives),
+        cmocka_unit_test(test_guards), cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_nobody_to_remember), cmocka_unit_test(test_barred), cmocka_unit_test(test_random_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

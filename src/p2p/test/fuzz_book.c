@@ -7,10 +7,11 @@
 
 static struct sotto_chacha_rng rng;
 
-static bool nobody_barred(void *owner, const uint8_t key[64], struct sotto_now now)
+static bool nobody_barred(void *owner, const uint8_t key[64], const struct sotto_addr addr[2], struct sotto_now now)
 {
     (void)owner;
     (void)key;
+    (void)addr;
     (void)now;
     return false;
 }

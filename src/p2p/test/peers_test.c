@@ -206,54 +206,6 @@ static void test_static_calls(void **state)
     rig_free(r);
 }
 
-/* Found nodes: dialled once, one of each group, as many as outbound_max; never one that is here, static or banned. */
-static void test_found(void **state)
-{
-    (void)state;
-    struct sotto_host_config config = { .outbound_max = 3, .inbound_max = 8, .static_max = 2 };
-    struct rig *r = rig_new(test_seed(), &config);
-    struct script s[8];
-    struct sotto_enode e[8];
-    for (unsigned i = 0; i < 8; i++) {
-        script_key(&s[i], r, i);
-        e[i] = enode_of(&s[i], rig_ip(10, i, 0, 1));
-    }
-    struct sotto_enode self = { .addr = rig_ip(10, 200, 0, 1) };
-    memcpy(self.key, r->h->key, 64);
-    assert_int_equal(sotto_host_dial(r->h, &self, r->now, &r->out), SOTTO_ERR_STATE);
-    add(r, &s[0], e[0].addr);
-    assert_int_equal(sotto_host_dial(r->h, &e[0], r->now, &r->out), SOTTO_ERR_EXISTS);
-    script_up(&s[1], e[1].addr);
-    assert_int_equal(sotto_host_dial(r->h, &e[1], r->now, &r->out), SOTTO_ERR_EXISTS);
-    assert_int_equal(sotto_host_ban(r->h, s[2].pub, HOUR, r->now, &r->out), SOTTO_OK);
-    assert_int_equal(sotto_host_dial(r->h, &e[2], r->now, &r->out), SOTTO_ERR_STATE);
-    unsigned dials = r->dials;
-    assert_int_equal(sotto_host_dial(r->h, &e[3], r->now, &r->out), SOTTO_OK);
-    rig_take(r);
-    assert_int_equal(r->dials, dials + 1);
-    assert_int_equal(sotto_host_dial(r->h, &e[3], r->now, &r->out), SOTTO_ERR_EXISTS);
-    e[4].addr = rig_ip(10, 3, 99, 99);                /* another node of the same /16 */
-    assert_int_equal(sotto_host_dial(r->h, &e[4], r->now, &r->out), SOTTO_ERR_FULL);
-    assert_int_equal(sotto_host_dial(r->h, &e[5], r->now, &r->out), SOTTO_OK);
-    assert_int_equal(sotto_host_dial(r->h, &e[6], r->now, &r->out), SOTTO_OK);
-    rig_take(r);
-    assert_int_equal(sotto_host_dial(r->h, &e[7], r->now, &r->out), SOTTO_ERR_FULL);
-    uint32_t last = r->last_dial;
-    script_answer(&s[6], last);
-    script_send_hello(&s[6], 5);
-    assert_int_equal(sotto_host_peers(r->h), 2);
-    lose(r, last);                                    /* gone: not dialled again, and its place is free */
-    dials = r->dials;
-    lose(r, last - 1);
-    rig_wait(r, 40 * S);
-    assert_int_equal(sotto_host_dial(r->h, &e[7], r->now, &r->out), SOTTO_OK);
-    sotto_host_quit(r->h, r->now, &r->out);
-    assert_int_equal(sotto_host_dial(r->h, &e[6], r->now, &r->out), SOTTO_ERR_STATE);
-    rig_take(r);
-    for (unsigned i = 0; i < 8; i++) script_end(&s[i]);
-    rig_free(r);
-}
-
 static void test_quit_says_so(void **state)
 {
     (void)state;
@@ -457,7 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offences_ban), cmocka_unit_test(test_operator_ban), cmocka_unit_test(test_redial),
-        cmocka_unit_test(test_static_useless), cmocka_unit_test(test_static_calls), cmocka_unit_test(test_found), cmocka_unit_test(test_quit_says_so),
+        cmocka_unit_test(test_static_useless), cmocka_unit_test(test_static_calls), cmocka_unit_test(test_quit_says_so),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_large_message), cmocka_unit_test(test_small_before_hello),
         cmocka_unit_test(test_full_queue), cmocka_unit_test(test_calls_inside),
     };
