@@ -92,6 +92,9 @@ static inline void on_request(void *ctx, const struct sotto_door_request *r)
     } else if (strstr(text, "drain")) {
         answer(r->conn, r->json);
         sotto_door_drain(door, on_idle, NULL);
+    } else if (strstr(text, "expel")) {
+        sotto_door_expel(door, r->who);
+        assert_int_equal(sotto_door_reply(door, r->conn, r->json), SOTTO_ERR_MISSING);
     } else if (strstr(text, "free")) {
         struct sotto_door *gone = door;
         answer(r->conn, r->json);
