@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes everything that follows from api/methods.json and api/errors.json.
 
-    gen_api.py --api api --out DIR          api.h api.c errors_table.* cli_table.* rpc/test/fake_api.h in DIR
+    gen_api.py --api api --out DIR          api.h api.c errors_table.* cli_table.* openrpc_table.* rpc/test/fake_api.h in DIR
+    gen_api.py --api api --openrpc FILE     the OpenRPC document
     gen_api.py --api api --docs docs/api.md writes the reference
     gen_api.py --api api --check docs/api.md  exit 1 when the reference is not current
     gen_api.py --api api --list             the methods as JSON, for tests
@@ -70,13 +71,14 @@ def load(folder):
     seen = set()
     for m in api["methods"]:
         name = m["name"]
-        if not re.fullmatch(r"[a-z]+ [a-z][a-zA-Z]*", name) or name in seen:
+        if not re.fullmatch(r"[a-z][a-z0-9]* [a-z][a-zA-Z]*", name) or name in seen:
             fail("bad or repeated method name " + name)
         seen.add(name)
         unknown = set(m) - {"name", "perm", "params", "result", "help", "detail", "errors", "write", "job", "list", "page", "short",
-                            "positional", "destroys", "word", "oneOf", "since"}
+                            "positional", "destroys", "word", "oneOf", "since", "rpc"}
         if unknown or m["perm"] not in PERMS or not m.get("help"):
             fail("%s: %s" % (name, unknown or "permission or help"))
+        m.setdefault("rpc", "sotto_" + camel(name))         # "rpc": a name that other people's programs know
         m.setdefault("write", False)
         m.setdefault("job", False)
         m.setdefault("errors", [])
@@ -275,7 +277,7 @@ def make_c(api, errors):
     for m in api["methods"]:
         one_of = sum(1 << i for i, p in enumerate(m["params"]) if p["name"] in m.get("oneOf", []))
         w("    [SOTTO_METHOD_%s] = { %s, %s, '%s', %s, %s, %s, %d, 0x%x }," % (
-            c_name(m).upper(), cstr(m["name"]), cstr("sotto_" + camel(m["name"])), m["perm"], str(m["write"]).lower(), str(m["job"]).lower(),
+            c_name(m).upper(), cstr(m["name"]), cstr(m["rpc"]), m["perm"], str(m["write"]).lower(), str(m["job"]).lower(),
             "p_" + c_name(m) if m["params"] else "NULL", len(m["params"]), one_of))
     w("};\n")
     w("const struct sotto_foreign_spec sotto_foreign_specs[SOTTO_FOREIGN_COUNT] = {")
@@ -406,7 +408,7 @@ def make_cli(api):
         pos = [names.index(x) for x in m["positional"]]
         one_of = sum(1 << i for i, p in enumerate(m["params"]) if p["name"] in m.get("oneOf", []))
         w("    { %s, %s, %s, %s, %s, %s, %s, '%s', %s, %s, %s, %s, %s, %s, %d, { %s }, %d, 0x%x, e_%s }," % (
-            cstr(obj), cstr(verb), cstr("sotto_" + camel(m["name"])), cstr(m["help"]), cstr(m.get("detail")), cstr(m["result"]), cstr(m["since"]),
+            cstr(obj), cstr(verb), cstr(m["rpc"]), cstr(m["help"]), cstr(m.get("detail")), cstr(m["result"]), cstr(m["since"]),
             m["perm"], str(m["write"]).lower(), str(m["job"]).lower(), str(bool(m.get("list"))).lower(), cstr(m.get("destroys")), cstr(m.get("word")),
             "p_" + n if m["params"] else "NULL", len(m["params"]), ", ".join(map(str, pos)) or "0", len(pos), one_of, n))
     w("};\nconst unsigned sotto_cli_verb_count = %d;" % len(api["methods"]))
@@ -435,6 +437,82 @@ def make_fake(api):
         w("    .%s = fake_%s," % (c_name(m), c_name(m)))
     w("};\n\n#endif")
     return "\n".join(out) + "\n"
+
+
+def schema_of(p):
+    """A parameter as JSON Schema, draft 7."""
+    kind = p["type"]
+    if kind == "enum":
+        return {"type": "string", "enum": p["values"]}
+    if kind == "confirm":
+        return {"const": p["word"]}
+    if kind == "bool":
+        return {"type": "boolean", **({"default": p["default"]} if "default" in p else {})}
+    if kind in ("int", "ms"):
+        return {"type": "integer", "minimum": p["min"], "maximum": p["max"], **({"default": p["default"]} if "default" in p else {})}
+    if kind == "Id":
+        return {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
+    if kind == "Hash":
+        return {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"}
+    if kind == "kinds":
+        return {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 64}
+    out = {"type": "string", "minLength": 1 if p["min"] else 0, "maxLength": p.get("chars", p["max"])}
+    if kind == "path":
+        out["pattern"] = "^/"
+    return out
+
+
+def result_schema(text, types):
+    """What the words of `result` say: a form of `types`, a list of one, an object, true, or anything."""
+    word = re.sub(r"\[\d*\]$", "", text)
+    one = {"$ref": "#/components/schemas/" + word} if word in types else {"type": "object"} if text.startswith("{") else {}
+    if text == "true":
+        return {"const": True}
+    return {"type": "array", "items": one} if text.endswith("]") else one
+
+
+def make_openrpc(api, errors):
+    """OpenRPC 1.2.6: the table for programs of other people."""
+    what = {e["code"]: re.sub(r"\[[^]]*\]", "", e["what"]) for e in errors}
+    methods = []
+    for m in api["methods"]:
+        methods.append({
+            "name": m["rpc"], "summary": m["help"], **({"description": m["detail"]} if m.get("detail") else {}), "paramStructure": "either",
+            "params": [{"name": p["name"], "summary": p["help"], "required": not (p["optional"] or "default" in p), "schema": schema_of(p)} for p in m["params"]],
+            "result": {"name": "result", "summary": m["result"], "schema": {"type": "object", "required": ["job"], "properties": {"job": {"type": "string"}}}
+                       if m["job"] else result_schema(m["result"], api["types"])},
+            "errors": [{"code": c, "message": what[c]} for c in sorted(set(m["errors"]) | set(ALWAYS))],
+            "x-permission": m["perm"], "x-cli": usage(m), "x-since": m["since"]})
+    kinds = {"string": {"type": "string"}, "bytes": {"type": "string", "pattern": "^0[xX]([0-9a-fA-F]{2})*$"}, "object": {"type": "object"},
+             "uint32": {"type": "integer", "minimum": 0, "maximum": 4294967295}, "float64": {"type": "number"}}
+    for m in api["foreign"]:
+        said = " · ".join(m.get("errors", []))
+        methods.append({
+            "name": m["name"], "summary": m["help"], "paramStructure": "by-position",
+            "params": [{"name": p["name"], "required": True, "schema": kinds[p["type"]]} for p in m["params"]],
+            "result": {"name": "result", "summary": m["result"], "schema": result_schema(m["result"], {})},
+            "errors": [{"code": -32000, "message": said}] if said else [], "x-permission": m["perm"], "x-since": m.get("since", api["version"])})
+    return {"openrpc": "1.2.6", "info": {"title": "Sotto", "version": api["version"], "description": "The methods of a Sotto node."}, "methods": methods,
+            "components": {"schemas": {k: {"type": "object", "description": v} for k, v in api["types"].items()}}}
+
+
+OPENRPC_H = HEAD + """#ifndef SOTTO_OPENRPC_TABLE_H
+#define SOTTO_OPENRPC_TABLE_H
+
+#include <stddef.h>
+
+extern const unsigned char sotto_openrpc[];         /* the OpenRPC document, JSON without a final zero */
+extern const size_t sotto_openrpc_size;
+
+#endif
+"""
+
+
+def make_openrpc_c(api, errors):
+    text = json.dumps(make_openrpc(api, errors), separators=(",", ":")).encode()
+    rows = [", ".join(str(b) for b in text[i:i + 48]) for i in range(0, len(text), 48)]
+    return HEAD + '#include "openrpc_table.h"\n\nconst unsigned char sotto_openrpc[] = {\n    ' + ",\n    ".join(rows) + "\n};\n" \
+        "const size_t sotto_openrpc_size = sizeof sotto_openrpc;\n"
 
 
 def duration(ms):
@@ -501,7 +579,8 @@ def make_docs(api, errors):
     a = w.append
     a("# The methods of Sotto\n")
     a("Generated by `tools/gen_api.py` from `api/methods.json` and `api/errors.json`; edit those. JSON-RPC 2.0 over the node's unix socket, one JSON value a line, or HTTP "
-      "`POST /rpc` on the same socket. Batches of at most 100, a body of at most 5 MiB, depth at most 32. Parameters by name, or by position in the order written here; "
+      "`POST /rpc` and WebSocket `/ws` on the same socket and, with `Authorization: Bearer` and the token of `auth/cookie` or of `token create`, on "
+      "`http.listen`. Batches of at most 100, a body of at most 5 MiB, depth at most 32. Parameters by name, or by position in the order written here; "
       "an unknown one is refused with -32602. `id` comes back byte for byte.\n")
     a("Types: `Id` = `0x` and 40 hex digits (EIP-55) · `Hash` = `0x` and 64 hex digits · `Job`, `Msg`, `Cursor` = opaque words. Methods marked **J** answer `{job}` at once; the result "
       "stands in the job when it ends (`job wait`, `event job.done`). Methods marked **W** change something and accept `requestKey` (16 to 64 characters): the same key within 24 h returns the "
@@ -514,7 +593,7 @@ def make_docs(api, errors):
             a("\n## %s\n" % obj)
             last = obj
         marks = "".join(" **%s**" % x for x, on in (("J", m["job"]), ("W", m["write"])) if on)
-        a("### sotto_%s  `%s`%s\n" % (camel(m["name"]), m["perm"], marks))
+        a("### %s  `%s`%s\n" % (m["rpc"], m["perm"], marks))
         a("%s. %s\n" % (m["help"][0].upper() + m["help"][1:], m.get("detail", "")) if m.get("detail") else "%s.\n" % (m["help"][0].upper() + m["help"][1:]))
         if m.get("destroys"):
             a("Destroys: %s\n" % m["destroys"])
@@ -582,6 +661,7 @@ def main():
     ap.add_argument("--out")
     ap.add_argument("--docs")
     ap.add_argument("--check")
+    ap.add_argument("--openrpc")
     ap.add_argument("--list", action="store_true")
     args = ap.parse_args()
     api, errors = load(args.api)
@@ -592,9 +672,13 @@ def main():
         write(os.path.join(args.out, "errors_table.c"), make_errors(errors))
         write(os.path.join(args.out, "cli_table.h"), CLI_H)
         write(os.path.join(args.out, "cli_table.c"), make_cli(api))
+        write(os.path.join(args.out, "openrpc_table.h"), OPENRPC_H)
+        write(os.path.join(args.out, "openrpc_table.c"), make_openrpc_c(api, errors))
         write(os.path.join(args.out, "rpc", "test", "fake_api.h"), make_fake(api))
     if args.docs:
         write(args.docs, make_docs(api, errors))
+    if args.openrpc:
+        write(args.openrpc, json.dumps(make_openrpc(api, errors), indent=1) + "\n")
     if args.list:
         json.dump(api["methods"], sys.stdout)
     if args.check:

@@ -28,7 +28,7 @@ def config_words():
 
 def dictionaries():
     api = json.loads(read("api", "methods.json"))
-    calls = ["sotto_" + m["name"].split()[0] + "".join(w.capitalize() for w in m["name"].split()[1:]) for m in api["methods"]]
+    calls = [m.get("rpc") or "sotto_" + m["name"].split()[0] + "".join(w.capitalize() for w in m["name"].split()[1:]) for m in api["methods"]]
     names = sorted({p["name"] for m in api["methods"] for p in m["params"]})
     flags = sorted({"--" + re.sub("([A-Z])", lambda g: "-" + g.group(1).lower(), n) for n in names})
     events = [e[0] for e in api["events"]]

@@ -159,18 +159,17 @@ static void ban_after(struct sotto_node *n, void *arg, bool committed)
     free(p);
 }
 
-static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer_add_params *p)
+bool sotto_api_peer_add(struct sotto_node *n, struct sotto_call *call, const char *address, json_t **now)
 {
-    struct sotto_node *n = ctx;
     struct sotto_enode e;
     struct sotto_peer_info info;
-    if (sotto_network_address(&e, p->address) != SOTTO_OK) {
+    if (sotto_network_address(&e, address) != SOTTO_OK) {
         sotto_call_error(call, 2008, NULL);
-        return;
+        return false;
     }
     if (n->local && !sotto_addr_loopback(&e.addr)) {
         sotto_call_error(call, 2004, "why", "network.local keeps this node on this machine", NULL);
-        return;
+        return false;
     }
     enum sotto_err err = sotto_host_add(sotto_net_host(n->net), &e, sotto_io_now(), &n->outq);
     if (err == SOTTO_ERR_STATE) sotto_call_error(call, 2004, "why", "it is this node itself", NULL);
@@ -186,23 +185,30 @@ static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer
         err = fresh && !undo ? SOTTO_ERR_NOMEM : added_change(n, e.key, enode);
         if (err != SOTTO_OK) {
             sotto_api_fail(call, err);                    /* the call is undone, and the adding with it */
-            return;
+            return false;
         }
-        if (!find_peer(n, p->address, &info)) {
+        if (!find_peer(n, address, &info)) {
             info = (struct sotto_peer_info){ .addr = e.addr, .is_static = true, .state = "dialing" };
             memcpy(info.key, e.key, 64);
         }
-        sotto_call_result(call, peer_json(&info, sotto_io_now()));
+        *now = peer_json(&info, sotto_io_now());
+        return true;
     }
+    return false;
 }
 
-static void peer_remove(void *ctx, struct sotto_call *call, const struct sotto_peer_remove_params *p)
+static void peer_add(void *ctx, struct sotto_call *call, const struct sotto_peer_add_params *p)
 {
-    struct sotto_node *n = ctx;
+    json_t *now;
+    if (sotto_api_peer_add(ctx, call, p->address, &now)) sotto_call_result(call, now);
+}
+
+json_t *sotto_api_peer_remove(struct sotto_node *n, struct sotto_call *call, const char *peer)
+{
     struct sotto_peer_info info;
-    if (!find_peer(n, p->peer, &info)) {
-        sotto_call_error(call, 1002, "thing", "peer", "value", p->peer, NULL);
-        return;
+    if (!find_peer(n, peer, &info)) {
+        sotto_call_error(call, 1002, "thing", "peer", "value", peer, NULL);
+        return NULL;
     }
     json_t *was = peer_json(&info, sotto_io_now());
     struct peer_after *gone = peer_after_new(info.key);
@@ -210,12 +216,18 @@ static void peer_remove(void *ctx, struct sotto_call *call, const struct sotto_p
     if (err == SOTTO_OK) {
         gone->conn = info.peer;
         sotto_txn_after(n, remove_after, gone);
-        sotto_call_result(call, was);
-    } else {
-        free(gone);
-        json_decref(was);
-        sotto_api_fail(call, err);
+        return was;
     }
+    free(gone);
+    json_decref(was);
+    sotto_api_fail(call, err);
+    return NULL;
+}
+
+static void peer_remove(void *ctx, struct sotto_call *call, const struct sotto_peer_remove_params *p)
+{
+    json_t *was = sotto_api_peer_remove(ctx, call, p->peer);
+    if (was) sotto_call_result(call, was);
 }
 
 static void peer_ban(void *ctx, struct sotto_call *call, const struct sotto_peer_ban_params *p)

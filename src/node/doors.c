@@ -2,6 +2,8 @@
  * rpc/token.h knows the tokens; here they meet the node. */
 #include "node/impl.h"
 
+#include "openrpc_table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -155,19 +157,27 @@ static void on_judge(void *ctx, struct sotto_door_verdict *out, const struct sot
         out->status = health(n, &out->body) ? 200 : 503;
         return;
     case SOTTO_GATE_METRICS:
+        out->way = SOTTO_DOOR_ANSWER;
+        out->status = 200;
+        out->type = "text/plain; version=0.0.4";
+        sotto_metrics_text(&out->body, n);
+        return;
     case SOTTO_GATE_OPENRPC:
-        out->status = 404;
+        out->way = SOTTO_DOOR_ANSWER;
+        out->status = sotto_buf_add(&out->body, sotto_openrpc, sotto_openrpc_size) == SOTTO_OK ? 200 : 503;
         return;
     }
 }
 
+static const struct { int code; const char *reason; } reasons[SOTTO_DOOR_REASONS] = {
+    { SOTTO_CODE_NO_TOKEN, "token" }, { SOTTO_CODE_SCOPE, "scope" }, { SOTTO_CODE_HOST_REFUSED, "host" }, { SOTTO_CODE_ORIGIN_REFUSED, "origin" },
+    { SOTTO_CODE_BUSY, "misses" },
+};
+const char *sotto_doors_reason(unsigned index) { return reasons[index].reason; }
+
 /* One line a minute for each reason: who knocks all day must not fill the log. Never what he said. */
 void sotto_doors_refused(struct sotto_node *n, int code)
 {
-    static const struct { int code; const char *reason; } reasons[SOTTO_DOOR_REASONS] = {
-        { SOTTO_CODE_NO_TOKEN, "token" }, { SOTTO_CODE_SCOPE, "scope" }, { SOTTO_CODE_HOST_REFUSED, "host" }, { SOTTO_CODE_ORIGIN_REFUSED, "origin" },
-        { SOTTO_CODE_BUSY, "misses" },
-    };
     uint64_t now = sotto_io_now().wall_ms;
     for (unsigned i = 0; i < SOTTO_DOOR_REASONS; i++) {
         if (reasons[i].code != code) continue;

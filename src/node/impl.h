@@ -160,6 +160,11 @@ void sotto_doors_configured(struct sotto_node *n);    /* http.hosts */
 void sotto_doors_refused(struct sotto_node *n, int code);              /* counts, and says so once a minute */
 void sotto_doors_free(struct sotto_node *n);          /* before the door itself */
 
+const char *sotto_doors_reason(unsigned index);       /* "token" "host" ..., below SOTTO_DOOR_REASONS */
+
+/* metrics.c */
+void sotto_metrics_text(struct sotto_buf *out, struct sotto_node *n);  /* appends; what does not fit is left out */
+
 /* api_token.c */
 enum sotto_err sotto_tokens_load(struct sotto_node *n);                /* ERR_FORMAT, and what the store says */
 void sotto_tokens_save_use(struct sotto_node *n);     /* when each was last used; at times, not at each use */
@@ -303,10 +308,14 @@ void sotto_api_job_fill(struct sotto_api *api);
 void sotto_api_config_fill(struct sotto_api *api);
 void sotto_api_backup_fill(struct sotto_api *api);
 void sotto_api_shh_fill(struct sotto_api *api);
+void sotto_api_foreign_fill(struct sotto_api *api);
 void sotto_api_token_fill(struct sotto_api *api);
 json_t *sotto_status_json(struct sotto_node *n);
 /* Answers with the public error that fits err. */
 void sotto_api_fail(struct sotto_call *call, enum sotto_err err);
+/* peer add and peer remove under any name. add: false = answered; was: what the neighbour was, NULL = answered. */
+bool sotto_api_peer_add(struct sotto_node *n, struct sotto_call *call, const char *address, json_t **now);
+json_t *sotto_api_peer_remove(struct sotto_node *n, struct sotto_call *call, const char *peer);
 void sotto_api_touch(struct sotto_node *n);           /* a person is here: the idle lock starts anew */
 /* The account in use, open; NULL after the call was answered (1201, 1105, 2101). */
 struct sotto_node_account *sotto_api_account(struct sotto_node *n, struct sotto_call *call);

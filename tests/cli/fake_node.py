@@ -11,8 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def camel(name):
-    first, rest = name.split(" ")
-    return "sotto_" + first + rest[0].upper() + rest[1:]
+    return RPC[name]
 
 
 def methods():
@@ -21,6 +20,7 @@ def methods():
 
 
 METHODS = methods()
+RPC = {m["name"]: m["rpc"] for m in METHODS}
 TABLE = {camel(m["name"]): m for m in METHODS}
 with open(os.path.join(ROOT, "api", "errors.json"), encoding="utf-8") as f:
     ERRORS = json.load(f)["errors"]

@@ -18,6 +18,11 @@ try:
 except ImportError:
     websockets = None
 
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
 HTTP = {"http.listen": "127.0.0.1", "http.port": "0"}
 
 
@@ -357,6 +362,42 @@ class Doors(Scenario):
         else:
             self.node.call("token revoke", token="graphs")
         self.assertIn(self.door.ask("POST", "/rpc", b"{}", token=made["field"])[0], (401, 429))
+
+    def test_documents(self):
+        """The table for programs, and the numbers for graphs."""
+        status, fields, body = self.door.ask("GET", "/openrpc.json", token=None)
+        self.assertEqual((status, fields["content-type"]), (200, "application/json"))
+        document = json.loads(body)
+        with open(os.path.join(harness.ROOT, "api", "methods.json"), encoding="utf-8") as f:
+            api = json.load(f)
+        table = api["methods"] + api["foreign"]
+        self.assertEqual(document["openrpc"], "1.2.6")
+        self.assertEqual([m["name"] for m in document["methods"]], [harness.method_name(m["name"]) for m in table])
+        self.assertEqual([m["x-permission"] for m in document["methods"]], [m["perm"] for m in table])
+        if jsonschema:
+            for method in document["methods"]:
+                for schema in [p["schema"] for p in method["params"]] + [method["result"]["schema"]]:
+                    jsonschema.Draft7Validator.check_schema(schema)
+        self.assertEqual(self.door.call("rpc discover"), document)
+        self.refuse(405, 0, "POST", "/openrpc.json", b"{}")
+        self.refuse(401, 1101, "GET", "/metrics", token=None)
+        self.door.ask("GET", "/metrics", host="evil.example")
+        status, fields, body = self.door.ask("GET", "/metrics")
+        self.assertEqual((status, fields["content-type"]), (200, "text/plain; version=0.0.4"))
+        values, known = {}, set()
+        for line in body.decode().splitlines():
+            if line.startswith("# TYPE "):
+                known.add(line.split()[2])
+            elif not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                self.assertIn(name.split("{")[0], known, line)         # a family is told before its values
+                self.assertNotIn(name, values)
+                values[name] = float(value)
+        self.assertEqual(values["sotto_up"], 1)
+        self.assertGreaterEqual(values['sotto_auth_refused_total{reason="host"}'], 1)
+        self.assertEqual(values['sotto_peers{direction="out",cap="shh"}'], 0)
+        for secret in (self.node.account.lower(), self.node.account, "Alice", self.door.cookie):
+            self.assertNotIn(secret, body.decode())
 
     def test_unsafe_address(self):
         done = harness.subprocess.run([harness.SOTTOD, "--data", os.path.join(self.net.folder, "x"), "--network.local", "true", "--http.listen", "0.0.0.0"],

@@ -50,6 +50,7 @@ class EveryMethod(Scenario):
             self.account(a)
             self.settings(a)
             self.network(a)
+            self.foreign(a)
             self.events(a)
             self.ends(a, b)
         with open(os.path.join(harness.ROOT, "api", "methods.json"), encoding="utf-8") as f:
@@ -150,6 +151,23 @@ class EveryMethod(Scenario):
         self.no(-32602, a, "token create", name="other", scopes="rs")
         self.assertEqual(self.ok(a, "token revoke", token=made["token"]), made)
         self.no(1002, a, "token revoke", token="bot")
+
+    def foreign(self, a):
+        """The names that geth has."""
+        document = self.ok(a, "rpc discover")
+        self.assertEqual((document["openrpc"], document["methods"][0]["name"]), ("1.2.6", "sotto_nodeStatus"))
+        self.assertEqual(self.ok(a, "rpc modules")["net"], "1.0")
+        self.assertEqual(self.ok(a, "net version"), "0")
+        self.assertIs(self.ok(a, "net listening"), True)
+        self.assertEqual(self.ok(a, "net peerCount"), "0x1")
+        self.assertRegex(self.ok(a, "web3 clientVersion"), "^Sotto/v")
+        info = self.ok(a, "admin nodeInfo")
+        self.assertEqual((info["enode"], info["ports"]["listener"], info["protocols"]["shh"]["version"]), (a.ready["peer"], a.port, "6.0"))
+        peer, = self.ok(a, "admin peers")
+        self.assertEqual((len(peer["id"]), peer["caps"]), (64, ["shh/6"]))
+        self.no(2008, a, "admin addPeer", address="enode://00@127.0.0.1:5")
+        self.assertIs(self.ok(a, "admin addPeer", address=peer["enode"]), True)
+        self.no(1002, a, "admin removePeer", address="p999")
 
     def network(self, a):
         self.assertEqual(len(self.ok(a, "network peers")["items"]), 1)

@@ -45,8 +45,10 @@ class RpcError(Exception):
 
 
 def method_name(words):
-    """"contact add" -> "sotto_contactAdd"; a name that is already one stays."""
+    """"contact add" -> "sotto_contactAdd", "net version" -> "net_version"; a name that is already one stays."""
     first, *rest = words.split()
+    if rest and first in ("admin", "net", "rpc", "web3"):
+        return "rpc.discover" if rest == ["discover"] else f"{first}_{rest[0]}"
     return first if not rest else "sotto_" + first + "".join(w[0].upper() + w[1:] for w in rest)
 
 

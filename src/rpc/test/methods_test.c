@@ -126,7 +126,10 @@ static void test_every_method(void **state)
     assert_int_equal(sotto_rpc_new(&rpc, &fake_api, NULL, NULL), SOTTO_OK);
     for (int m = 0; m < SOTTO_METHOD_COUNT; m++) {
         const struct sotto_method_spec *spec = &sotto_method_specs[m];
-        assert_int_equal(strncmp(spec->rpc, "sotto_", 6), 0);
+        static const char *const spaces[] = { "sotto_", "rpc.", "rpc_", "net_", "web3_", "admin_" };
+        bool ours = false;
+        for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) ours |= strncmp(spec->rpc, spaces[i], strlen(spaces[i])) == 0;
+        assert_true(ours);
         reached(rpc, m, named(spec, false));
         reached(rpc, m, named(spec, true));
         json_t *list = json_array();
