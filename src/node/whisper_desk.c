@@ -8,7 +8,6 @@
 #define SLICE_NS 1000000u                 /* of trying keys in one turn of the loop; then everything else has its turn */
 #define SLICE_US 1000u
 #define SLICE_ENTRIES 256u                /* where time stands still (sim/), or nobody has a key */
-#define PAUSE_US 1000u                    /* between two slices: never more than half of the loop */
 #define PUSH_BACKLOG_MAX (1u << 20)       /* a connection this far behind gets its messages when it has read on */
 #define PUSH_AGAIN_US 250000u
 
@@ -256,7 +255,7 @@ static void show(struct sotto_desk *d, struct sotto_now now)
     }
     if (news) push_all(d, now);
     d->showing_later = more && !d->node->stopping;
-    if (d->showing_later) sotto_timer_set(d->show_timer, sotto_io_now().mono_us + PAUSE_US);
+    if (d->showing_later) sotto_timer_set(d->show_timer, sotto_io_now().mono_us);       /* the next turn: whatever is ready comes first, and no sleep */
 }
 
 static void show_more(void *ctx, struct sotto_now now)
