@@ -8,15 +8,20 @@ import json
 import os
 import socket
 import stat
+import sys
 
 import harness
 from harness import Network, RpcError, Scenario, sotto
+
+DEBIAN = "/usr/bin/python3"                     # a python3 that stands before it in the path does not have Debian's modules
 
 try:
     import websockets
     import websockets.exceptions
 except ImportError:
     websockets = None
+    if os.path.exists(DEBIAN) and os.path.realpath(sys.executable) != os.path.realpath(DEBIAN):
+        os.execv(DEBIAN, [DEBIAN, "-B", *sys.argv])
 
 try:
     import jsonschema
