@@ -134,6 +134,132 @@ class Wishes(Scenario):
                 b.until(lambda h=sent[topic]: any(m["hash"] == h for m in b.messages(subscription)), what=f"topic {topic}, held back")
 
 
+class Rpc:
+    """shh_* of a sottod, which answers as geth does."""
+
+    def __init__(self, node):
+        self.node, self.last = node, 0
+
+    def __call__(self, method, *params):
+        self.last += 1
+        answer = self.node.rpc.ask({"jsonrpc": "2.0", "id": self.last, "method": "shh_" + method, "params": list(params)})
+        if "error" in answer:
+            raise AssertionError(f"shh_{method}: {answer['error']}")
+        return answer["result"]
+
+    def fetched(self, into, *filters):
+        """What the filters hold goes into a list; its length."""
+        for one in filters:
+            into += self("getFilterMessages", one)
+        return len(into)
+
+
+@contextlib.contextmanager
+def beside():
+    """geth - sottod with its shh_* methods. sottod dials: who only dials us gets nothing of our own first."""
+    with Chain(1, flags=EASY, people=False) as net, Geth(net.folder) as geth:
+        geth.start(minPow=LEAST_WORK, count=True)
+        net.nodes[0].call("peer add", address=geth.enode)
+        geth.peer_up()
+        yield net.nodes[0], Rpc(net.nodes[0]), geth
+        if geth.dropped():
+            raise AssertionError(f"geth lost its peer: {geth.dropped()}")
+
+
+class Opened(Scenario):
+    """One seals, the other opens: sottod's shh_* methods and geth's package."""
+
+    def test_geth_seals(self):
+        with beside() as (node, shh, geth):
+            key, signer = "0x" + harness.dice.randbytes(32).hex(), geth.call("newKey")
+            pair = shh("newKeyPair")
+            own, got, wanted = shh("getPublicKey", pair), [], {}
+            filters = [shh("newMessageFilter", {"symKeyID": shh("addSymKey", key)}), shh("newMessageFilter", {"privateKeyID": pair})]
+            for sealed, signed, size, topic in letters():
+                sent = geth.call("post", **({"key": key} if sealed == "sym" else {"to": own}), **({"sign": signer["private"]} if signed else {}),
+                                 topic=topic, size=size, ttl=120, pow=2 * LEAST_WORK)
+                wanted[sent["hash"]] = (sent["payload"], signer["public"] if signed else None, None if sealed == "sym" else own, topic)
+            node.until(lambda: shh.fetched(got, *filters) >= len(wanted), what="all envelopes of geth")
+            self.assertEqual(len(got), len(wanted))
+            self.assertEqual({m["hash"]: (m["payload"], m.get("sig"), m.get("recipientPublicKey"), m["topic"]) for m in got}, wanted)
+
+    def test_sotto_seals(self):
+        with beside() as (_, shh, geth):
+            key, private, pair = "0x" + harness.dice.randbytes(32).hex(), geth.call("newKey"), shh("newKeyPair")
+            symmetric, own, wanted = shh("addSymKey", key), shh("getPublicKey", pair), {}
+            subscriptions = [geth.call("subscribe", key=key), geth.call("subscribe", private=private["private"])]
+            for sealed, signed, size, topic in letters():
+                topic = TOPICS[0] if topic == "0x00000000" else topic          # shh_post wants one
+                payload = "0x" + harness.dice.randbytes(size).hex()
+                hash_ = shh("post", {**({"symKeyID": symmetric} if sealed == "sym" else {"pubKey": private["public"]}), **({"sig": pair} if signed else {}),
+                                     "topic": topic, "payload": payload, "ttl": 120, "powTarget": 2 * LEAST_WORK, "powTime": 60})
+                wanted[hash_] = (payload, own if signed else None, None if sealed == "sym" else private["public"], topic)
+            geth.until(lambda: sum(len(geth.messages(s)) for s in subscriptions) >= len(wanted), 90, "all envelopes of sottod")
+            got = [m for s in subscriptions for m in geth.messages(s)]
+            self.assertEqual(len(got), len(wanted))
+            self.assertEqual({m["hash"]: (m["payload"], m.get("from"), m.get("to"), m["topic"]) for m in got}, wanted)
+            times = geth.call("counts")
+            self.assertEqual({h: times.get(h) for h in wanted}, dict.fromkeys(wanted, 1))
+
+    def test_direct(self):
+        with beside() as (node, shh, geth):
+            key = "0x" + harness.dice.randbytes(32).hex()
+            symmetric, got = shh("addSymKey", key), []
+            deaf, hears = (shh("newMessageFilter", {"symKeyID": symmetric, "allowP2P": direct}) for direct in (False, True))
+            shh("markTrustedPeer", geth.enode)
+            geth.call("trust", enode=node.ready["peer"])
+            subscription = geth.call("subscribe", key=key, allowP2P=True)
+            sent = geth.call("post", key=key, topic=TOPICS[0], size=100, ttl=120, direct=node.ready["peer"])
+            node.until(lambda: shh.fetched(got, hears), what="geth's direct message")
+            self.assertEqual([m["payload"] for m in got], [sent["payload"]])
+            self.assertEqual(shh("getFilterMessages", deaf), [])
+            payload = "0x" + harness.dice.randbytes(50).hex()
+            shh("post", {"symKeyID": symmetric, "topic": TOPICS[0], "payload": payload, "ttl": 120, "powTarget": 2 * LEAST_WORK, "powTime": 60,
+                         "targetPeer": geth.enode})
+            geth.until(lambda: geth.messages(subscription), what="sottod's direct message")
+            self.assertEqual([m["payload"] for m in geth.messages(subscription)], [payload])
+            self.assertEqual(geth.call("pool"), [])
+            self.assertEqual(node.call("relay stats")["poolCount"], 0)
+
+
+class OurWishes(Scenario):
+    """What sottod asks for while it runs is what geth sends: nothing below, and what was held back as soon as it is wanted."""
+
+    def test_work(self):
+        with beside() as (node, shh, geth):
+            key, got = "0x" + harness.dice.randbytes(32).hex(), []
+            one = shh("newMessageFilter", {"symKeyID": shh("addSymKey", key)})
+            shh("setMinPoW", 0.01)
+            node.until(lambda: shh("info")["minPow"] == 0.01, what="the new value")
+            first = geth.call("post", key=key, topic=TOPICS[0], size=100, ttl=120, pow=0.02)
+            node.until(lambda: shh.fetched(got, one), what="an envelope with enough work: geth has read the wish by then")
+            poor = geth.call("post", key=key, topic=TOPICS[0], size=100, ttl=120, pow=2 * LEAST_WORK)
+            rich = geth.call("post", key=key, topic=TOPICS[0], size=100, ttl=120, pow=0.02)
+            node.until(lambda: shh.fetched(got, one) >= 2, what="the next with enough work")
+            held = [] if poor["pow"] >= 0.01 else [poor["hash"]]
+            self.assertEqual({m["hash"] for m in got} & set(held), set())
+            shh("setMinPoW", 1e-6)
+            node.until(lambda: shh.fetched(got, one) >= 3, what="the one that was held back")
+            self.assertEqual({m["hash"] for m in got}, {first["hash"], poor["hash"], rich["hash"]})
+
+    def test_bloom(self):
+        with beside() as (node, shh, geth):
+            key, got = "0x" + harness.dice.randbytes(32).hex(), []
+            one = shh("newMessageFilter", {"symKeyID": shh("addSymKey", key)})
+            bloom = bytearray(64)                      # whisper-v6.md 6: geth's of 08090a00 and ffffff06
+            bloom[1], bloom[31], bloom[63] = 0x04, 0x80, 0x80
+            shh("setBloomFilter", "0x" + bloom.hex())
+            first = geth.call("post", key=key, topic=TOPICS[3], size=100, ttl=120, pow=2 * LEAST_WORK)
+            node.until(lambda: shh.fetched(got, one), what="a wanted topic: geth has read the wish by then")
+            other = geth.call("post", key=key, topic=TOPICS[1], size=100, ttl=120, pow=2 * LEAST_WORK)
+            wanted = geth.call("post", key=key, topic=TOPICS[2], size=100, ttl=120, pow=2 * LEAST_WORK)
+            node.until(lambda: shh.fetched(got, one) >= 2, what="the topic whose bits geth does not join")
+            self.assertNotIn(other["hash"], {m["hash"] for m in got})
+            shh("setBloomFilter", "0x" + "ff" * 64)
+            node.until(lambda: shh.fetched(got, one) >= 3, what="the one that was held back")
+            self.assertEqual({m["hash"] for m in got}, {first["hash"], other["hash"], wanted["hash"]})
+
+
 class Hostile(Scenario):
     def rows(self, attacker, addresses, **which):
         """Both nodes at the same time, as the cases are told to wait."""

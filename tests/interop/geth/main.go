@@ -20,7 +20,7 @@ import (
 
 var table = map[string]func(raw json.RawMessage) (interface{}, error){
 	"start": start, "addPeer": addPeer, "removePeer": removePeer, "peers": peers,
-	"newKey": newKey, "post": post, "subscribe": subscribe, "pool": pool, "counts": counts,
+	"newKey": newKey, "post": post, "subscribe": subscribe, "filters": filters, "pool": pool, "counts": counts,
 	"setMinPow": setMinPow, "setBloom": setBloom, "trust": trust,
 	"hostile": hostile, "cases": caseNames, "source": source, "flood": flood, "latency": latency,
 }

@@ -323,6 +323,29 @@ func subscribe(raw json.RawMessage) (interface{}, error) {
 	return number, nil
 }
 
+// filters {count, byTopic}: so many symmetric subscriptions that open nothing and are never asked, each for a topic of its own or for all
+func filters(raw json.RawMessage) (interface{}, error) {
+	_, w, err := running()
+	if err != nil {
+		return nil, err
+	}
+	var p struct {
+		Count   int
+		ByTopic bool
+	}
+	if err = json.Unmarshal(raw, &p); err != nil {
+		return nil, err
+	}
+	for i := 0; i < p.Count && err == nil; i++ {
+		f := &whisper.Filter{KeySym: noise(32)}
+		if p.ByTopic {
+			f.Topics = [][]byte{noise(4)}
+		}
+		_, err = w.Subscribe(f)
+	}
+	return p.Count, err
+}
+
 func tellMessage(number int, m *whisper.ReceivedMessage) {
 	event := fields{"event": "message", "subscription": number, "hash": m.EnvelopeHash, "payload": hexutil.Bytes(m.Payload),
 		"padding": len(m.Padding), "topic": hexutil.Bytes(m.Topic[:]), "ttl": m.TTL, "sent": m.Sent, "pow": m.PoW}
