@@ -11,6 +11,7 @@ import harness                                                                  
 
 ROUNDS = 5
 SOURCES, EACH = 4, 15000                 # a link may fill a quarter of the pool, no more
+FILTERS, EACH_TRIED = 1000, 500          # without a topic every filter tries every envelope: fewer of them
 TEXTS = 40                               # one after the other
 # What lifts the limits: no work to check for, no rate, a short wait for company, a pool that holds the whole flood.
 LIFTED = {**harness.COMMON, "relay.work": "0", "relay.flush": "5ms", "limits.envelopes": "1000000", "relay.pool": "1GiB"}
@@ -21,8 +22,8 @@ class Chain(harness.Network):
     DIALS = {number: [number - 1] for number in range(2, 10)}
 
 
-def through_geth(folder, ends, sources, ask, count=1):
-    """ask(address of the last of count nodes) with the sources at the first."""
+def through_geth(folder, ends, sources, ask, count=1, prepare=None):
+    """ask(address of the last of count nodes) with the sources at the first, after prepare(the first)."""
     nodes = [Geth(folder, f"geth-{number}") for number in range(count)]
     try:
         for node in nodes:
@@ -30,6 +31,8 @@ def through_geth(folder, ends, sources, ask, count=1):
         for before, node in zip(nodes, nodes[1:]):
             node.call("addPeer", enode=before.enode)
             node.peer_up()
+        if prepare:
+            prepare(nodes[0])
         for _ in range(sources):
             nodes[0].call("addPeer", enode=ends.call("source")["enode"])
         return ask(nodes[-1].enode)
@@ -38,28 +41,42 @@ def through_geth(folder, ends, sources, ask, count=1):
             node.end()
 
 
-def through_sotto(_folder, ends, sources, ask, count=1, flags=LIFTED):
+def through_sotto(_folder, ends, sources, ask, count=1, flags=LIFTED, prepare=None):
     with Chain(count, flags=flags, fast=False, people=False) as net:
         for before, node in zip(net.nodes, net.nodes[1:]):
             node.until(lambda n=node: any(p["state"] == "up" for p in n.call("network peers")["items"]), what="its neighbour")
+        if prepare:
+            prepare(net.nodes[0])
         for _ in range(sources):
             net.nodes[0].call("peer add", address=ends.call("source")["enode"])
         return ask(net.nodes[-1].ready["peer"])
 
 
-def flood(bench, folder, ends, payload):
+def flood(bench, folder, ends, payload, each, filters=0, by_topic=False):
     def rate(address):
-        done = ends.finish(ends.begin("flood", enode=address, count=EACH, payload=payload, seconds=120), 200)
+        done = ends.finish(ends.begin("flood", enode=address, count=each, payload=payload, seconds=300), 400)
         if done["twice"]:
             raise AssertionError(f"{done['twice']} envelopes came twice")
         return done["arrived"] / done["seconds"]
+
+    def shh(node, method, *params):
+        answer = node.rpc.ask({"jsonrpc": "2.0", "id": 1, "method": "shh_" + method, "params": list(params)})
+        if "error" in answer:
+            raise AssertionError(f"shh_{method}: {answer['error']}")
+        return answer["result"]
+
+    def watched(node):
+        for _ in range(filters):
+            topics = {"topics": ["0x" + os.urandom(4).hex()]} if by_topic else {}
+            shh(node, "newMessageFilter", {"symKeyID": shh(node, "newSymKey"), **topics})
     theirs, ours = [], []
     for _ in range(ROUNDS):                            # by turns: what else the machine does falls on both
-        theirs.append(through_geth(folder, ends, SOURCES, rate))
-        ours.append(through_sotto(folder, ends, SOURCES, rate))
-    bench.keep(f"flood {payload} geth", theirs)
-    bench.keep(f"flood {payload}", ours)
-    bench.row(f"flood through one node, {SOURCES} sources of {EACH:,} envelopes, payload {payload}, no filter", bench.median(ours), "/s",
+        theirs.append(through_geth(folder, ends, SOURCES, rate, prepare=lambda node: node.call("filters", count=filters, byTopic=by_topic)))
+        ours.append(through_sotto(folder, ends, SOURCES, rate, prepare=watched))
+    kind = "no filter" if not filters else f"{filters:,} filters {'by' if by_topic else 'without'} topic"
+    bench.keep(f"flood {payload} {kind} geth", theirs)
+    bench.keep(f"flood {payload} {kind}", ours)
+    bench.row(f"flood through one node, {SOURCES} sources of {each:,} envelopes, payload {payload:,}, {kind}", bench.median(ours), "/s",
               peer="geth v1.9.20", peer_value=bench.median(theirs), ratio=bench.median(ours) / bench.median(theirs))
 
 
@@ -75,15 +92,6 @@ def texts(bench, folder, ends, count, goal_ms):
     bench.row(f"one envelope through {nodes}, wire to wire, default relay.flush", bench.median(slow), "ms", p95=bench.p95(slow))
 
 
-def filters(bench, folder):
-    """Floods past subscriptions wait for the methods that make them."""
-    with Chain(1, people=False) as net:
-        answer = net.nodes[0].rpc.ask({"jsonrpc": "2.0", "id": 1, "method": "shh_version", "params": []})
-    if "error" in answer:
-        for kind in ("1,000 filters by topic", "1,000 filters without topic"):
-            bench.rows.append({"name": f"flood through one node, {kind}", "skipped": "this node has no shh_newMessageFilter"})
-
-
 def run(bench, folder):
     missing = gethnode.build()
     if missing:
@@ -91,7 +99,8 @@ def run(bench, folder):
         return
     with Geth(folder, "ends") as ends:
         for payload in (256, 1024):
-            flood(bench, folder, ends, payload)
+            flood(bench, folder, ends, payload, EACH)
+            flood(bench, folder, ends, payload, EACH, FILTERS, True)
+            flood(bench, folder, ends, payload, EACH_TRIED, FILTERS, False)
         texts(bench, folder, ends, 1, 25)
         texts(bench, folder, ends, 3, 60)
-    filters(bench, folder)
