@@ -24,6 +24,8 @@ enum sotto_err sotto_network_address(struct sotto_enode *out, const char *text)
     return SOTTO_OK;
 }
 
+#define SOCKETS_SPARE 220u                  /* beyond the slots: handshakes, closings, dials in vain */
+
 static uint32_t on_next_conn(void *ctx) { return sotto_host_next_conn(sotto_net_host(((struct sotto_node *)ctx)->net)); }
 
 /* The link identity: random, the node's, in network/key (mode 0600). */
@@ -138,6 +140,12 @@ static enum sotto_err proxy_read(struct sotto_node *n, struct sotto_addr *out, c
 }
 
 /* What holds the link key: the network core and discovery. */
+static struct sotto_net_slots slots_of(const struct sotto_node *n)
+{
+    return (struct sotto_net_slots){ true, (uint16_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_INBOUND),
+                                     (uint16_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_OUTBOUND), (uint16_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_STATIC) };
+}
+
 static enum sotto_err core_new(struct sotto_node *n, const struct sotto_addr *bound, char problem[1024], int *code)
 {
     struct sotto_scalar key;
@@ -153,7 +161,8 @@ static enum sotto_err core_new(struct sotto_node *n, const struct sotto_addr *bo
         .key = key, .listen_port = bound->family && !n->proxy_only ? bound->port : 0, .local = n->local, .plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN),
         .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .emit_mean_us = 500000,
         .flush_mean_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_FLUSH), .rate = (uint32_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_ENVELOPES),
-        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .book = n->book, .rng = &n->rng.rng, .log = n->log,
+        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .book = n->book, .slots = slots_of(n),
+        .rng = &n->rng.rng, .log = n->log,
     };
     if (err == SOTTO_OK) err = sotto_net_new(&n->net, &config);
     struct sotto_point public_key;
@@ -172,8 +181,10 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
     enum sotto_err err = proxy_read(n, &proxy, problem);
     if (err == SOTTO_OK) err = listen_check(n, problem);
     if (err != SOTTO_OK) return err;
+    struct sotto_net_slots slots = slots_of(n);
     struct sotto_io_net_config io = {
-        .loop = n->loop, .log = n->log, .local = n->local, .proxy = proxy, .proxy_only = n->proxy_only, .rng = &n->rng.rng, .accept_max = 256, .conn_max = 512, .queue_max = 16u << 20,
+        .loop = n->loop, .log = n->log, .local = n->local, .proxy = proxy, .proxy_only = n->proxy_only, .rng = &n->rng.rng, .queue_max = 16u << 20,
+        .accept_max = SOCKETS_SPARE + slots.inbound, .conn_max = 2 * SOCKETS_SPARE + slots.inbound + slots.outbound + slots.statics,
         .ctx = n, .next_conn = on_next_conn, .input = sotto_network_input,
     };
     SOTTO_TRY(sotto_discovery_open(n, problem));

@@ -48,9 +48,10 @@ static enum sotto_err build(struct sotto_net *n)
     struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->rng, c->log, n, first_hop,
         0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
+    struct sotto_net_slots slots = c->slots.own ? c->slots : (struct sotto_net_slots){ true, INBOUND_MAX, OUTBOUND_MAX, STATIC_MAX };
     struct sotto_host_config host = {
-        .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = INBOUND_MAX, .outbound_max = OUTBOUND_MAX,
-        .static_max = STATIC_MAX, .message_max = MESSAGE_MAX, .capabilities = sotto_shh_capability(n->shh), .capability_count = 1,
+        .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = slots.inbound, .outbound_max = slots.outbound,
+        .static_max = slots.statics, .message_max = MESSAGE_MAX, .capabilities = sotto_shh_capability(n->shh), .capability_count = 1,
         .book = c->book, .rng = c->rng, .log = c->log,
     };
     enum sotto_err err = sotto_host_new(&n->host, &host);

@@ -27,6 +27,7 @@ struct sotto_net_config {
     uint64_t pool_bytes_max;              /* 64 MiB */
     uint32_t pool_entries_max;            /* 65,536 */
     unsigned outbox_max;                  /* 64 own cells */
+    struct sotto_net_slots { bool own; uint16_t inbound, outbound, statics; } slots;      /* limits.*; not own: 36, 8, 6 */
     struct sotto_book *book;              /* p2p/book.h, may be NULL; outlives the net */
     struct sotto_rng *rng;
     struct sotto_log *log;

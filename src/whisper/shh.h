@@ -37,7 +37,7 @@ enum {
 #define SOTTO_SHH_TIME_ERRORS_MAX 200u            /* envelopes out of step in 10 min, then the peer rests for 60 s */
 #define SOTTO_SHH_TIME_ERRORS_US 600000000u
 #define SOTTO_SHH_TIME_REST_US 60000000u
-#define SOTTO_SHH_PEERS_MAX 256u                  /* above the sum of the host's slots */
+#define SOTTO_SHH_PEERS_MAX 1536u                 /* the sum of the host's slots at their most */
 
 struct sotto_shh_config {
     struct sotto_pool *pool;                      /* borrowed */

@@ -449,6 +449,18 @@ static void a_wrong_clock_stops_sending(void **state)
     assert_int_equal(sotto_net_cell(w.nodes[4].net, 100), SOTTO_CELL_SENT);
 }
 
+static void slots_are_settings(void **state)
+{
+    (void)state;
+    begin();
+    w.config.slots = (struct sotto_net_slots){ true, 1, 8, 1 };
+    for (uint32_t i = 0; i < 4; i++) start(i);
+    for (uint32_t i = 1; i < 4; i++) dial(i, 0);
+    pass(20 * SECOND);
+    assert_int_equal(w.nodes[0].peers, 1);        /* two of three find no place */
+    assert_int_equal(sotto_host_add(sotto_net_host(w.nodes[1].net), &w.nodes[2].enode, now_of(1), &w.nodes[1].out), SOTTO_ERR_FULL);
+}
+
 static void times_lie_on_the_grid(void **state)
 {
     (void)state;
@@ -472,7 +484,7 @@ int main(void)
         TEST(a_line_delivers_to_all_once), TEST(a_mesh_suppresses_duplicates), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
         TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again), TEST(a_stale_held_envelope_leaves_the_pool),
         TEST(work_that_fails_is_asked_for_again), TEST(a_risen_floor_asks_for_more_work), TEST(cells_leave_in_order_at_the_moments_drawn),
-        TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing), TEST(a_wrong_clock_stops_sending),
+        TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing), TEST(a_wrong_clock_stops_sending), TEST(slots_are_settings),
         cmocka_unit_test(times_lie_on_the_grid),
     };
     if (sotto_crypto_init() != SOTTO_OK) return 1;
