@@ -186,8 +186,8 @@ def main():
     os.makedirs(LOGS, exist_ok=True)
     tests = [t for t in chosen(args.long) if re.search(args.only, f"{t[1]}.{t[2]}")]
     write_suite(tests)
-    # The long ones wait for minutes at a time: one more beside them keeps the processors busy.
-    status, summary, report = run_suite(args.jobs + 1 if args.long else args.jobs, args.again)
+    # Stories over real nodes wait most of their time: one more beside them keeps the processors busy.
+    status, summary, report = run_suite(args.jobs + 1, args.again)
     skips = []
     if report is not None:
         skips, _ = tell(tests, report)
