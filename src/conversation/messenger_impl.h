@@ -111,6 +111,7 @@ struct used { uint32_t count, next; struct { struct sotto_tag tag; uint8_t x[32]
 /* Messages that are missing keep their places in the history: their numbers are taken when the gap opens (4.7: shown by seq). */
 #define RESERVED_MAX 32u                  /* open gaps of one session; a message of an older one is shown where it arrives */
 #define RESERVED_RUN_MAX 1024u            /* places of one gap: as many as one step may skip (4.6) */
+#define RESERVED_TRIES_MAX 1024u          /* ids that are compared for a message that comes again in a new session */
 struct reserved { uint32_t seq, count; uint64_t message; };      /* seq .. seq + count - 1 have message .. message + count - 1 */
 
 struct talk {                             /* a session and what surrounds it */

@@ -340,6 +340,47 @@ static uint64_t place(struct sotto_messenger *m, struct talk *t, uint32_t seq)
     return sotto_message_next(m, 1);
 }
 
+/* Of a run of places those at its end that are empty still. */
+static uint32_t empty_at_end(const struct talk *t, const struct reserved *r)
+{
+    uint32_t count = 0;
+    while (count < r->count && !sotto_window_has(&t->window, r->seq + r->count - 1 - count)) count++;
+    return count;
+}
+
+/* The place that an older session of the contact keeps for a message which it lost: the id tells which one came again in a new session.
+ * What is left of the gap stays open on both sides of it. 0: no place; *missing: what is missing before it. */
+static uint64_t place_before(struct sotto_messenger *m, const struct talk *t, const uint8_t mid[SOTTO_MID_BYTES], uint32_t *missing)
+{
+    uint32_t tries = RESERVED_TRIES_MAX;
+    for (uint32_t i = 0; i < t->contact->talks.count; i++) {
+        struct talk *o = (struct talk *)t->contact->talks.at[i];
+        for (uint32_t k = 0; o != t && k < o->reserved_count; k++) {
+            struct reserved *r = &o->reserved[k], behind;
+            for (uint32_t j = 0; j < r->count && tries > 0; j++) {
+                uint8_t other[SOTTO_MID_BYTES];
+                if (sotto_window_has(&o->window, r->seq + j)) continue;
+                tries--;
+                sotto_message_id(other, o->s->core.c2, sotto_session_dir_in(o->s), r->seq + j);
+                if (memcmp(other, mid, sizeof other) != 0) continue;
+                behind = (struct reserved){ r->seq + j + 1, r->count - j - 1, r->message + j + 1 };
+                uint64_t number = r->message + j;
+                r->count = j;
+                *missing = empty_at_end(o, r);
+                struct sotto_act *a = sotto_act_add(m, SOTTO_ACT_HISTORY_GAP);
+                a->message.message = behind.message + behind.count;
+                a->number = empty_at_end(o, &behind);
+                if (r->count == 0) *r = behind;
+                else if (behind.count && o->reserved_count < RESERVED_MAX) o->reserved[o->reserved_count++] = behind;
+                if (o->reserved[k].count == 0) o->reserved[k] = o->reserved[--o->reserved_count];
+                sotto_mark(m, &o->node);
+                return number;
+            }
+        }
+    }
+    return 0;
+}
+
 /* After seq was added: gaps that are closed are forgotten, and what stands behind a gap that became smaller says so. */
 static void places_update(struct sotto_messenger *m, struct talk *t, uint32_t seq)
 {
@@ -382,6 +423,8 @@ static bool deliver(struct sotto_messenger *m, struct talk *t, const struct inco
     else sotto_message_id(mid, t->s->core.c2, sotto_session_dir_in(t->s), b->seq);
     seen_key(key, mid, b->time_ms);
     if (seen_before(c, key) && !SOTTO_PLANTED(MESSAGE_ID_IGNORED)) return false;            /* resent across sessions, and here already */
+    uint64_t before = b->flags & SOTTO_BODY_RESENT ? place_before(m, t, mid, &missing) : 0;
+    if (before) number = before;
     struct sotto_message message = { .message = number, .chat = c->id, .type = b->type, .number = b->seq, .gap_before = missing,
                                      .ms = b->time_ms, .arrived_ms = m->now_ms, .state = SOTTO_MSG_RECEIVED, .text = p };
     memcpy(message.mid, mid, sizeof mid);

@@ -291,11 +291,47 @@ static void test_away(void **state)
     world_free(w);
 }
 
+/* Lost in one session and sent again in the next: they stand in the places that were kept for them. */
+static void test_places_in_the_next_session(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "one", "two", "three", "four", "five", "six" };
+    struct world *w = world_new(test_seed(), 2);
+    struct person *bob = &w->people[0], *alice = &w->people[1];
+    world_befriend(bob, alice);
+    world_run(w, 60000);
+    do_send(bob, alice, texts[0]);
+    world_run(w, 60000);
+    w->loss_pct = 100;
+    for (unsigned i = 1; i < 4; i++) do_send(bob, alice, texts[i]);
+    world_run(w, 1000);
+    w->loss_pct = 0;
+    alice->hold_out = true;
+    do_send(bob, alice, texts[4]);
+    world_run(w, 1000);
+    assert_int_equal(text_line(alice, bob, "five")->gap_before, 3);
+    alice->hold_out = false;
+    OK(sotto_messenger_resync(bob->m, &alice->id, world_now(w), &bob->acts));
+    person_done(bob);
+    world_run(w, 5 * MINUTE_MS);                      /* before she asks in the old one */
+    do_send(bob, alice, texts[5]);
+    world_run(w, HOUR_MS);
+    assert_non_null(text_line(alice, bob, "session renewed"));
+    assert_int_equal(texts_from(alice, bob), 6);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(text_line(alice, bob, texts[i])->gap_before, 0);
+        if (i) assert_true(text_line(alice, bob, texts[i - 1])->message < text_line(alice, bob, texts[i])->message);
+    }
+    assert_int_equal(contact_of(bob, alice).unacked, 0);
+    check_stored(alice), check_stored(bob);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_side), cmocka_unit_test(test_other_side), cmocka_unit_test(test_both_sides),
-        cmocka_unit_test(test_junk_renews_nothing), cmocka_unit_test(test_used_address), cmocka_unit_test(test_away),
+        cmocka_unit_test(test_places_in_the_next_session), cmocka_unit_test(test_junk_renews_nothing), cmocka_unit_test(test_used_address), cmocka_unit_test(test_away),
         cmocka_unit_test(test_crossing), cmocka_unit_test(test_forgotten_addresses), cmocka_unit_test(test_started_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
