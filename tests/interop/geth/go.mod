@@ -55,4 +55,4 @@ require (
 )
 
 // The real one reaches into the runtime, which linkers from Go 1.23 on refuse; it only serves a page for profiling.
-replace github.com/fjl/memsize => ./memsize-stub
+replace github.com/fjl/memsize => ./memsize

@@ -1,4 +1,4 @@
-// Package memsizeui stands in for a page of geth's profiler: the names that geth's node package uses, and nothing behind them.
+// Package memsizeui has the names that geth's node package uses of a page of its profiler. The library itself does not build with a newer Go.
 package memsizeui
 
 import "net/http"
