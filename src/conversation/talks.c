@@ -208,17 +208,33 @@ void sotto_talk_commit(struct sotto_messenger *m, struct talk *t, struct sotto_s
 
 /* ---- Which one sends, which ones go ---- */
 
+/* Both asked at once, and two sessions of one generation live: what is on its way in the one has to be acknowledged before the other one
+ * sends, or it could come behind what was written after it. */
+static struct talk *has_texts_out(const struct contact *c, const struct talk *best)
+{
+    for (uint32_t i = c->out.count; i-- > 0;) {
+        const struct outgoing *o = (const struct outgoing *)c->out.at[i];
+        if (o->message && o->state <= OUT_FLYING && o->talk && o->talk->confirmed && !o->talk->retire_ms && o->talk->generation == best->generation)
+            return o->talk;
+    }
+    return NULL;
+}
+
 struct talk *sotto_talk_sending(const struct contact *c)
 {
     struct talk *best = NULL;
+    uint32_t alike = 0;
     for (uint32_t i = 0; i < c->talks.count; i++) {
         struct talk *t = (struct talk *)c->talks.at[i];
         if (!t->confirmed || t->retire_ms) continue;
+        if (!best || t->generation > best->generation) alike = 0;
+        alike += !best || t->generation >= best->generation;
         if (!best || t->generation > best->generation ||
             (t->generation == best->generation && memcmp(t->s->core.c2, best->s->core.c2, sizeof t->s->core.c2) < 0))
             best = t;
     }
-    return best;
+    struct talk *busy = alike > 1 ? has_texts_out(c, best) : NULL;
+    return busy ? busy : best;
 }
 
 void sotto_talk_confirmed(struct sotto_messenger *m, struct talk *t)

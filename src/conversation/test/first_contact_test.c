@@ -63,6 +63,51 @@ static void test_both_at_once(void **state)
     }
 }
 
+static unsigned confirmed(const struct person *p)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < p->m->talks.count; i++) count += ((const struct talk *)p->m->talks.at[i])->confirmed;
+    return count;
+}
+
+/* A text that was written in the first of two sessions and is late does not come behind those that were written after it. */
+static void test_both_at_once_in_order(void **state)
+{
+    (void)state;
+    unsigned other_would_send = 0;
+    for (uint64_t i = 0; i < 64 && other_would_send < 3; i++) {
+        struct world *w = world_new(test_seed() + i, 2);
+        struct person *a = &w->people[0], *b = &w->people[1];
+        w->delay_ms = 3000;
+        do_add(a, b);
+        do_add(b, a);
+        uint64_t until = w->now_ms + 60000;
+        while ((confirmed(a) == 0 || contact_of(a, b).state != SOTTO_CONTACT_MUTUAL) && world_step(w, until)) continue;
+        if (confirmed(a) == 1) {
+            w->loss_pct = 100;
+            do_send(a, b, "one");
+            w->loss_pct = 0;
+            while (confirmed(a) == 1 && world_step(w, until)) continue;
+            const struct contact *c = (const struct contact *)a->m->contacts.at[0];
+            const struct talk *first = sotto_talk_sending(c);
+            assert_int_equal(confirmed(a), 2);
+            for (uint32_t k = 0; k < a->m->talks.count; k++)
+                other_would_send += memcmp(((const struct talk *)a->m->talks.at[k])->s->core.c2, first->s->core.c2, 32) < 0;
+            do_send(a, b, "two");
+            do_send(a, b, "three");
+            world_run(w, DAY_MS / 2);
+            assert_int_equal(texts_from(b, a), 3);
+            assert_true(text_line(b, a, "one")->message < text_line(b, a, "two")->message);
+            assert_true(text_line(b, a, "two")->message < text_line(b, a, "three")->message);
+            const struct talk *ta = sotto_talk_sending(c), *tb = sotto_talk_sending((struct contact *)b->m->contacts.at[0]);
+            assert_memory_equal(ta->s->core.c2, tb->s->core.c2, 32);      /* once nothing is on its way: the smaller c2 again */
+            check_stored(a), check_stored(b);
+        }
+        world_free(w);
+    }
+    assert_int_equal(other_would_send, 3);
+}
+
 static void test_decline_and_undo(void **state)
 {
     (void)state;
@@ -318,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong_account),
         cmocka_unit_test(test_both_at_once),
+        cmocka_unit_test(test_both_at_once_in_order),
         cmocka_unit_test(test_decline_and_undo),
         cmocka_unit_test(test_lost_hellos),
         cmocka_unit_test(test_answer_again),
