@@ -63,6 +63,7 @@ static uint64_t mono_us(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
+#define PATIENCE 6u                       /* times SECONDS: what rubbish and churn take on a slow machine until COUNT is reached */
 static bool time_left(void) { return mono_us() < until_us; }
 static uint64_t below(uint64_t n) { return sotto_rng_below(&dice.rng, n); }
 
@@ -536,7 +537,8 @@ int main(int argc, char **argv)
 {
     must(sotto_crypto_init());
     if (argc != 6 || sotto_enode_parse(&target, sotto_span_str(argv[1])) != SOTTO_OK || target.addr.family != 4)
-        fail("usage: hostile_peer ENODE rubbish|flood|expired|churn|mute|crowd|loris|longest|small|large|native SECONDS COUNT SEED");
+        fail("usage: hostile_peer ENODE rubbish|flood|expired|churn|mute|crowd|loris|longest|small|large|native SECONDS COUNT SEED\n"
+             "COUNT: of connections or envelopes; rubbish: of handshakes, at least");
     const char *action = argv[2];
     uint64_t seconds = strtoull(argv[3], NULL, 10), count = strtoull(argv[4], NULL, 10);
     signal(SIGPIPE, SIG_IGN);
@@ -544,7 +546,9 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < CROWD_MAX; i++) crowd_peers[i].fd = -1;
     uint64_t began = mono_us(), rounds = 0;
     until_us = began + seconds * 1000000u;
-    for (; time_left() && (count == 0 || rounds < count || work_is_count(action)); rounds++) {
+    bool rubbish_only = strcmp(action, "rubbish") == 0, churn_only = strcmp(action, "churn") == 0;
+    for (; time_left() || (mono_us() < began + PATIENCE * seconds * 1000000u && ((rubbish_only && handshakes < count) || churn_only)); rounds++) {
+        if (!rubbish_only && count && rounds >= count && !work_is_count(action)) break;
         if (strcmp(action, "rubbish") == 0) rubbish(rounds);
         else if (strcmp(action, "churn") == 0) churn(rounds);
         else if (strcmp(action, "flood") == 0) flood(GOOD);

@@ -17,6 +17,8 @@ from harness import Network, Rpc, RpcError, Scenario
 LONG = harness.flag("--long")
 TOOL = os.path.join(harness.BUILD, "hostile_peer")
 SECONDS = 60 if LONG else 4              # of each attack
+PATIENCE = 6                             # times SECONDS: hostile_peer.c
+HANDSHAKES = 20                          # that rubbish gets through, at each of two nodes
 EACH_WAY = 25                            # messages past each attack
 LATENCY_S = 30                           # after the attack, at the latest; most arrive during it
 SANITIZED = harness.SLOW > 1             # the shadow of a sanitizer is no measure of ours
@@ -79,7 +81,7 @@ class Attackers:
         """What each of them managed to do."""
         out = []
         for process in self.processes:
-            said, _ = process.communicate(timeout=self.seconds + 30 * harness.SLOW)
+            said, _ = process.communicate(timeout=PATIENCE * self.seconds + 30 * harness.SLOW)
             if process.returncode != 0:
                 raise AssertionError(f"an attacker ended with {process.returncode}")
             out.append(json.loads(said))
@@ -154,9 +156,10 @@ class HostilePeers(Scenario):
     def test_1_rubbish_and_churn(self):
         """Every stage of a connection filled with rubbish; connections opened and closed at every stage."""
         count = 10000 if LONG else 500
-        deeds = self.story("rubbish", (self.relay, "rubbish", 0), (self.net.bob, "rubbish", 0), (self.relay, "churn", count), seconds=4 * SECONDS if LONG else SECONDS)
-        self.assertGreater(sum(d["handshakes"] for d in deeds[:2]), 0, "they were let in")         # how often is the machine's affair
-        self.assertGreaterEqual(deeds[2]["rounds"], count if LONG else count // 20)
+        deeds = self.story("rubbish", (self.relay, "rubbish", HANDSHAKES), (self.net.bob, "rubbish", HANDSHAKES), (self.relay, "churn", count), seconds=4 * SECONDS if LONG else SECONDS)
+        for deed in deeds[:2]:
+            self.assertGreaterEqual(deed["handshakes"], HANDSHAKES, "they were let in")
+        self.assertGreaterEqual(deeds[2]["rounds"], count)
 
     def test_2_who_never_reads(self):
         """Before the floods: what they leave in the pools takes a node minutes to bring on, at 20 envelopes a second, and half of that goes to them."""
