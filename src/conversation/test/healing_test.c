@@ -327,10 +327,57 @@ static void test_places_in_the_next_session(void **state)
     world_free(w);
 }
 
+static const struct talk *newest(const struct person *p)
+{
+    const struct contact *c = (const struct contact *)p->m->contacts.at[0];
+    return (const struct talk *)c->talks.at[c->talks.count - 1];
+}
+
+/* Late in the old session, and not yet here in the new one, where something newer is: it waits for its place. */
+static void test_late_in_the_old_session(void **state)
+{
+    (void)state;
+    struct world *w = world_new(test_seed(), 2);
+    struct person *bob = &w->people[0], *alice = &w->people[1];
+    uint8_t late[SOTTO_CELL_SEALED];
+    world_befriend(bob, alice);
+    world_run(w, HOUR_MS);
+    w->watch = keep_cell;
+    w->loss_pct = 100;
+    do_send(bob, alice, "one");
+    world_run(w, 1000);
+    w->loss_pct = 0;
+    w->watch = NULL;
+    memcpy(late, last_cell, sizeof late);
+    OK(sotto_messenger_resync(alice->m, &bob->id, world_now(w), &alice->acts));
+    person_done(alice);
+    uint64_t until = w->now_ms + MINUTE_MS;
+    while (newest(alice)->generation == 1 && world_step(w, until)) continue;
+    bob->hold_out = true;                             /* what he says again in the new session does not leave yet */
+    while (!(newest(bob)->generation == 2 && newest(bob)->confirmed) && world_step(w, until)) continue;
+    assert_true(newest(bob)->confirmed);
+    world_run(w, 1000);
+    bob->hold_out = false;
+    do_send(bob, alice, "two");
+    world_run(w, 1000);
+    assert_int_equal(text_line(alice, bob, "two")->gap_before, 1);
+    OK(sotto_messenger_cell_in(alice->m, late, world_now(w), &alice->acts));
+    person_done(alice);
+    assert_null(text_line(alice, bob, "one"));
+    person_crash(bob);                                /* hands out again what has not left */
+    world_run(w, HOUR_MS);
+    assert_int_equal(texts_from(alice, bob), 2);
+    assert_true(text_line(alice, bob, "one")->message < text_line(alice, bob, "two")->message);
+    assert_int_equal(text_line(alice, bob, "two")->gap_before, 0);
+    assert_int_equal(contact_of(bob, alice).unacked, 0);
+    check_stored(alice), check_stored(bob);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_side), cmocka_unit_test(test_other_side), cmocka_unit_test(test_both_sides),
+        cmocka_unit_test(test_late_in_the_old_session), cmocka_unit_test(test_one_side), cmocka_unit_test(test_other_side), cmocka_unit_test(test_both_sides),
         cmocka_unit_test(test_places_in_the_next_session), cmocka_unit_test(test_junk_renews_nothing), cmocka_unit_test(test_used_address), cmocka_unit_test(test_away),
         cmocka_unit_test(test_crossing), cmocka_unit_test(test_forgotten_addresses), cmocka_unit_test(test_started_again),
     };
