@@ -18,6 +18,7 @@ import concurrent.futures
 import glob
 import json
 import os
+import queue
 import re
 import shutil
 import subprocess
@@ -166,10 +167,6 @@ def fuzz(args):
     folder = os.path.abspath(args.build) if args.build and args.as_is else build(args.engine, args.build)
     known = targets_of(folder)
     names = args.target or sorted(known)
-    if args.part:
-        some, parts = args.part.split("/")
-        first, last = (int(x) for x in (some.split("-") * 2)[:2])
-        names = [name for i, name in enumerate(names) if first <= i % int(parts) + 1 <= last]
     for name in names:
         if name not in known:
             sys.exit(f"There is no fuzz target {name}. There are: {' '.join(sorted(known))}")
@@ -186,15 +183,29 @@ def fuzz(args):
         print(row(name, r), flush=True)
         report(folder, name, r, log)
 
+    waiting = queue.SimpleQueue()
+    for name in names:
+        waiting.put(name)
+
+    def worker(number):
+        while number and args.beside and os.path.exists(args.beside):
+            time.sleep(1)
+        while True:
+            try:
+                name = waiting.get_nowait()
+            except queue.Empty:
+                return
+            one(name)
+
     print(HEAD, flush=True)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(one, names))
+        list(pool.map(worker, range(args.jobs)))
     count = sum(r["runs"] for r in results.values())
     found = sum(len(r["findings"]) for r in results.values())
     last = f"{len(names)} targets, {count} runs, {found} findings"
     if len(names) > 1:
         print(last)
-        with open(os.path.join(LOGS, "fuzz.txt" if not args.part else f"fuzz-part{args.part.split('/')[0]}.txt"), "w", encoding="utf-8") as f:
+        with open(os.path.join(LOGS, "fuzz.txt"), "w", encoding="utf-8") as f:
             f.write("\n".join([HEAD, *(row(name, results[name]) for name in names), last]) + "\n")
     return 1 if found else 0
 
@@ -308,9 +319,9 @@ def main():
     p.add_argument("--target", action="append", help="may be repeated; none: all")
     p.add_argument("--seconds", type=int, default=60)
     p.add_argument("--runs", type=int, help="instead of a time")
-    p.add_argument("--part", metavar="K/N", help="of N parts of the targets only the K-th; 1-2/3: two of three")
     p.add_argument("--engine", choices=["libfuzzer", "afl"], default="libfuzzer")
     p.add_argument("--jobs", type=int, default=1, help="targets at the same time")
+    p.add_argument("--beside", metavar="FILE", help="one at a time as long as this file is there, then JOBS")
     p.add_argument("--build", help="another build folder than build/fuzz or build/afl")
     p.add_argument("--as-is", action="store_true", help="with --build: run what lies there, do not build")
     p.add_argument("--total", action="store_true")
