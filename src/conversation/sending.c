@@ -410,7 +410,7 @@ void sotto_acked(struct sotto_messenger *m, struct talk *t, uint32_t chain, uint
         struct outgoing *o = (struct outgoing *)c->out.at[i];
         if (o->talk != t || o->seq == 0) continue;
         if (!sotto_ack_covers(ack, ackbits, o->seq)) {
-            if (o->state == OUT_EXPIRED) sotto_outgoing_fill(m, o);
+            if (o->state == OUT_EXPIRED && !t->retire_ms) sotto_outgoing_fill(m, o);
             continue;
         }
         if (chain < o->need_chain && !SOTTO_PLANTED(ACK_UNPROVEN)) {

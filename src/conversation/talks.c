@@ -253,7 +253,7 @@ void sotto_talk_confirmed(struct sotto_messenger *m, struct talk *t)
         sotto_mark(m, &old->node);
         for (uint32_t k = c->out.count; k-- > 0;) {
             struct outgoing *o = (struct outgoing *)c->out.at[k];
-            if (o->talk == old) sotto_outgoing_unbind(m, o);
+            if (o->talk == old && o->state != OUT_EXPIRED) sotto_outgoing_unbind(m, o);       /* an expired one: a late acknowledgement still corrects it */
         }
     }
     sotto_touch(m, c);

@@ -210,12 +210,15 @@ static void crossing(bool forgotten)
     world_befriend(bob, alice);
     do_send(alice, bob, "warm");
     world_run(w, 10 * MINUTE_MS);
+    uint64_t receipts = alice->m->config.receipt_mean_ms;
+    alice->m->config.receipt_mean_ms = DAY_MS;        /* she acknowledges with her next message */
     do_send(bob, alice, "on the chain that the copy keeps");
     while (lines_of(alice, "on the chain that the copy keeps") == 0) world_run(w, 10);
     struct copy c = copy_make(bob);                   /* it can read her answer to that chain */
     uint64_t lost = do_send(bob, alice, "forgotten by its writer");
     while (lines_of(alice, "forgotten by its writer") == 0) world_run(w, 10);
     assert_false(((const struct talk *)bob->m->talks.at[0])->s->core.send_fresh);
+    alice->m->config.receipt_mean_ms = receipts;
     copy_back(bob, &c);                               /* her acknowledgement is not even written */
     if (forgotten) person_crash(alice);
     uint64_t number = do_send(bob, alice, "under the same number");
