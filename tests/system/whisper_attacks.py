@@ -47,7 +47,13 @@ class WhisperAttacks(Scenario):
         cpu = child_seconds() - cpu
         at_end = came()
         if work:
-            net.bob.until(lambda: len(came()) == EACH_WAY, 60, f"all messages past {name}")
+            try:
+                net.bob.until(lambda: len(came()) == EACH_WAY, 60, f"all messages past {name}")
+            except AssertionError:
+                for node in net.nodes:
+                    print(node.name, node.call("relay stats"), [(p["inbound"], p["state"], p["bytesIn"], p["bytesOut"]) for p in node.call("network peers")["items"]])
+                print([(m["text"], m["state"]) for m in net.alice.messages("bob") if m["text"] in sent], came(), deeds, flush=True)
+                raise
             self.assertEqual(came(), sent)
         else:
             while len(came()) < EACH_WAY and time.monotonic() < began + SECONDS + GIVEN_UP:
