@@ -133,6 +133,26 @@ enum sotto_err sotto_file_head(void *out, size_t *got, const char *path, size_t 
     return SOTTO_OK;
 }
 
+enum sotto_err sotto_file_renew(const char *path)
+{
+    uint8_t part[1u << 14];
+    int from = sotto_sys_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    if (from < 0) return errno == ENOENT ? SOTTO_ERR_MISSING : SOTTO_ERR_IO;
+    int to = sotto_sys_open(path, O_WRONLY | O_NOFOLLOW, 0);
+    enum sotto_err err = to < 0 ? SOTTO_ERR_IO : SOTTO_OK;
+    while (err == SOTTO_OK) {
+        ssize_t n = sotto_sys_read(from, part, sizeof part);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) err = SOTTO_ERR_IO;
+        if (n <= 0) break;
+        err = write_all(to, part, (size_t)n);
+    }
+    if (err == SOTTO_OK && sotto_sys_sync(to) != 0) err = from_errno(errno);
+    if (to >= 0) sotto_sys_close(to);
+    sotto_sys_close(from);
+    return err;
+}
+
 enum sotto_err sotto_file_read(struct sotto_buf *out, const char *path)
 {
     struct stat st;

@@ -19,6 +19,10 @@ SOTTO_MUST_USE enum sotto_err sotto_file_create(const char *path, struct sotto_s
 SOTTO_MUST_USE enum sotto_err sotto_file_make(const char *path);
 /* The first bytes of a file, at most size; *got says how many there were. ERR_MISSING, ERR_IO. */
 SOTTO_MUST_USE enum sotto_err sotto_file_head(void *out, size_t *got, const char *path, size_t size);
+/* Writes the file over itself, byte by byte the same, and syncs it. After a sync that failed the kernel keeps what did not reach the disk in memory as if
+ * it had: it is read as before, a later sync leaves it alone, and it is gone when its page is. Written once more it is as good as new.
+ * ERR_MISSING, ERR_IO, ERR_DISK_FULL. */
+SOTTO_MUST_USE enum sotto_err sotto_file_renew(const char *path);
 /* Appends the whole file to out. ERR_MISSING, ERR_FULL (larger than out may hold), ERR_IO (no regular file, no right), ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_file_read(struct sotto_buf *out, const char *path);
 /* ERR_MODE when group or others may read or write it, or it belongs to neither us nor root; ERR_MISSING, ERR_IO. Anything else than a

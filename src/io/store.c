@@ -190,6 +190,9 @@ static enum sotto_err prepare_file(const char *path, struct sotto_store_open_inf
     } else {
         SOTTO_TRY(err);
         info->unclean = sotto_file_exists(wal) || sotto_file_exists(journal);          /* a clean close removes them */
+        /* What the WAL says may be in memory only, after a sync that failed; a node that goes on from there would forget it again some day. */
+        err = sotto_file_renew(wal);
+        if (err != SOTTO_OK && err != SOTTO_ERR_MISSING) return err;
     }
     return look(path, info->unclean, empty, &info->format);
 }
