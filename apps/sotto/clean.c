@@ -99,6 +99,15 @@ void time_text(const struct app *app, char out[32], json_int_t ms)
         strftime(out, 32, "%-d %b %Y %H:%M", &then);
 }
 
+void clock_text(const struct app *app, char out[32], json_int_t ms)
+{
+    struct tm then;
+    char seconds[16];
+    parts_of(app, &then, (time_t)(ms / 1000));
+    strftime(seconds, sizeof seconds, "%H:%M:%S", &then);
+    snprintf(out, 32, "%s.%03d", seconds, (int)(ms % 1000));
+}
+
 void span_text(char out[32], json_int_t ms)
 {
     static const struct { json_int_t ms; const char *unit; } units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "min" }, { 1000, "s" } };

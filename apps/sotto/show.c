@@ -395,6 +395,34 @@ static void show_chat(struct app *app, const json_t *chat)
     json_decref(names);
 }
 
+/* As the log itself writes them on a terminal. */
+static void show_log(const struct app *app, const json_t *lines)
+{
+    size_t i;
+    json_t *line, *value;
+    const char *key;
+    json_array_foreach(lines, i, line) {
+        char when[32];
+        clock_text(app, when, number_of(line, "ms"));
+        printf("%s %-5s ", when, text_of(line, "level"));
+        put_clean(stdout, text_of(line, "area"), CLEAN_LINE);
+        putchar(' ');
+        put_clean(stdout, text_of(line, "event"), CLEAN_LINE);
+        json_object_foreach(line, key, value) {
+            if (!strcmp(key, "ms") || !strcmp(key, "level") || !strcmp(key, "area") || !strcmp(key, "event")) continue;
+            char *text = json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
+            if (!text) abort();
+            putchar(' ');
+            put_clean(stdout, key, CLEAN_LINE);
+            putchar('=');
+            put_clean(stdout, text, CLEAN_LINE);
+            free(text);
+        }
+        putchar('\n');
+    }
+    if (json_array_size(lines) == 0) puts("No such line is kept.");
+}
+
 /* A value that config set has stored, and when it will hold. */
 static void show_config_item(struct app *app, const struct sotto_cli_verb *verb, const json_t *item)
 {
@@ -453,6 +481,8 @@ void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_
         show_chat(app, r);
     } else if (strcmp(verb->object, "config") == 0 && json_object_get(r, "needsRestart")) {
         show_config_item(app, verb, r);
+    } else if (is(verb, "log", "tail")) {
+        show_log(app, rows);
     } else if (is(verb, "node", "doctor") && json_is_array(r)) {
         show_checks(r);
     } else if (is(verb, "message", "list") || is(verb, "message", "search")) {

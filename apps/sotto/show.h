@@ -13,6 +13,7 @@ unsigned text_width(const char *text);    /* columns */
 
 /* "14:03" today, "Thu 14:09" within six days, else "4 Dec 2026 14:09". */
 void time_text(const struct app *app, char out[32], json_int_t ms);
+void clock_text(const struct app *app, char out[32], json_int_t ms);       /* "13:10:17.000" */
 void span_text(char out[32], json_int_t ms);              /* "30 s", "2 h", "14 d" */
 /* The words of experience.md 4.4 for a message's state, such as "✓✓ on their device 14:03"; empty for a received one. */
 void state_text(const struct app *app, char out[96], const json_t *message);

@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AREA_MAX 16u
 #define LINE_MAX_BYTES 2048u                /* below PIPE_BUF: one write of a line is never mixed with another's */
 
 struct io_log {
@@ -19,9 +18,10 @@ struct io_log {
     bool json, is_socket, is_file;
     pthread_mutex_t lock;
     enum sotto_level general;
-    struct { char area[AREA_MAX]; enum sotto_level level; } areas[SOTTO_LOG_AREAS_MAX];
+    struct sotto_log_area areas[SOTTO_LOG_AREAS_MAX];
     unsigned area_count;
     uint64_t dropped;
+    struct sotto_log_ring kept;
 };
 
 struct line { char text[LINE_MAX_BYTES]; size_t size; };
@@ -154,6 +154,14 @@ static enum sotto_level level_of(const struct io_log *log, const char *area)
     return log->general;
 }
 
+static void keep(struct io_log *log, const struct line *l, enum sotto_level level, const char *area, const char *event, const char *fields)
+{
+    struct line again;
+    if (!log->json) compose(&again, true, level, area, event, fields);
+    const struct line *kept = log->json ? l : &again;
+    sotto_log_ring_add(&log->kept, level, area, sotto_span(kept->text, kept->size - 1));
+}
+
 static void write_line(struct sotto_log *base, enum sotto_level level, const char *area, const char *event, const char *fields)
 {
     struct io_log *log = (struct io_log *)base;
@@ -169,11 +177,9 @@ static void write_line(struct sotto_log *base, enum sotto_level level, const cha
             clear = emit(log, &line);
             if (clear) log->dropped = 0;
         }
-        if (clear) {
-            compose(&line, log->json, level, area, event, fields);
-            clear = emit(log, &line);
-        }
-        if (!clear) log->dropped++;
+        compose(&line, log->json, level, area, event, fields);
+        keep(log, &line, level, area, event, fields);
+        if (!clear || !emit(log, &line)) log->dropped++;
     }
     pthread_mutex_unlock(&log->lock);
     errno = saved;
@@ -203,7 +209,7 @@ enum sotto_err sotto_io_log_new(struct sotto_log **out, int fd, enum sotto_log_f
 enum sotto_err sotto_io_log_level(struct sotto_log *base, const char *area, enum sotto_level level)
 {
     struct io_log *log = (struct io_log *)base;
-    if (area && strlen(area) >= AREA_MAX) return SOTTO_ERR_RANGE;
+    if (area && strlen(area) >= SOTTO_LOG_AREA_SIZE) return SOTTO_ERR_RANGE;
     pthread_mutex_lock(&log->lock);
     enum sotto_err err = SOTTO_OK;
     if (!area) {
@@ -233,6 +239,25 @@ enum sotto_level sotto_io_log_get(struct sotto_log *base, const char *area)
     enum sotto_level level = area ? level_of(log, area) : log->general;
     pthread_mutex_unlock(&log->lock);
     return level;
+}
+
+unsigned sotto_io_log_areas(struct sotto_log *base, struct sotto_log_area out[SOTTO_LOG_AREAS_MAX])
+{
+    struct io_log *log = (struct io_log *)base;
+    pthread_mutex_lock(&log->lock);
+    unsigned count = log->area_count;
+    memcpy(out, log->areas, count * sizeof *out);
+    pthread_mutex_unlock(&log->lock);
+    return count;
+}
+
+enum sotto_err sotto_io_log_tail(struct sotto_log *base, struct sotto_buf *out, const char *area, enum sotto_level level, unsigned limit)
+{
+    struct io_log *log = (struct io_log *)base;
+    pthread_mutex_lock(&log->lock);
+    enum sotto_err err = sotto_log_ring_tail(&log->kept, out, area, level, limit);
+    pthread_mutex_unlock(&log->lock);
+    return err;
 }
 
 void sotto_io_log_free(struct sotto_log *base)

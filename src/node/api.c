@@ -215,6 +215,7 @@ enum sotto_err sotto_api_start(struct sotto_node *n)
     sotto_api_account_fill(&n->api);
     sotto_api_backup_fill(&n->api);
     sotto_api_token_fill(&n->api);
+    sotto_api_log_fill(&n->api);
     sotto_api_foreign_fill(&n->api);
     sotto_api_contact_fill(&n->api);
     sotto_api_message_fill(&n->api);

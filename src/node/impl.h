@@ -102,6 +102,7 @@ struct sotto_node {
     uint64_t started_us, started_ms;
     int exit_code;
     bool stopping, wipe_all;
+    char log_level[8];                    /* log.level when it was last taken over */
     unsigned lock_warned, house_ticks;    /* lock_warned: regions not locked when it was last told */
 
     struct sotto_node_account *accounts[SOTTO_ACCOUNTS_MAX];
@@ -310,6 +311,7 @@ void sotto_api_backup_fill(struct sotto_api *api);
 void sotto_api_shh_fill(struct sotto_api *api);
 void sotto_api_foreign_fill(struct sotto_api *api);
 void sotto_api_token_fill(struct sotto_api *api);
+void sotto_api_log_fill(struct sotto_api *api);
 json_t *sotto_status_json(struct sotto_node *n);
 /* Answers with the public error that fits err. */
 void sotto_api_fail(struct sotto_call *call, enum sotto_err err);

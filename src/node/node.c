@@ -69,7 +69,11 @@ static int config_problem(char problem[1024], struct sotto_config_problems *p, e
 void sotto_node_configured(struct sotto_node *n)
 {
     enum sotto_level level;
-    if (sotto_level_parse(&level, sotto_config_text(n->config, SOTTO_KEY_LOG_LEVEL)) == SOTTO_OK) (void)!sotto_io_log_level(n->log, NULL, level);
+    const char *text = sotto_config_text(n->config, SOTTO_KEY_LOG_LEVEL);
+    if (strcmp(text, n->log_level) != 0 && sotto_level_parse(&level, text) == SOTTO_OK) {       /* else what `log level` said stays in force */
+        snprintf(n->log_level, sizeof n->log_level, "%s", text);
+        (void)!sotto_io_log_level(n->log, NULL, level);
+    }
     sotto_doors_configured(n);
     if (!n->net) return;
     sotto_net_set_plain(n->net, sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN));

@@ -312,6 +312,16 @@ class Output(Case):
         self.assertEqual(self.sotto("--account", "Carol", "contact", "list")[0], 5)
         self.assertEqual(len(self.node.params_of("sotto_contactList")), 1)
 
+    def test_log(self):
+        self.node.answers["sotto_logTail"] = [{"ms": 1763729417042, "level": "info", "area": "p2p", "event": "peer-up", "peers": 3, "client": "a\u202eb", "ok": True}]
+        self.assertEqual(self.ok("log", "tail", "p2p", "--level", "warn", "--utc"), "12:50:17.042 info  p2p peer-up peers=3 client=a<U+202E>b ok=true\n")
+        self.assertEqual(self.node.params_of("sotto_logTail")[-1], {"area": "p2p", "level": "warn"})
+        self.node.answers["sotto_logTail"] = []
+        self.assertEqual(self.ok("log", "tail"), "No such line is kept.\n")
+        self.node.answers["sotto_logLevel"] = {"all": "info", "p2p": "debug"}
+        self.assertEqual(self.ok("log", "level", "p2p", "debug"), "all  info\np2p  debug\n")
+        self.assertEqual(self.sotto("log", "level", "p2p", "loud")[0], 2)
+
     def test_doctor(self):
         self.node.answers["sotto_nodeDoctor"] = [{"id": "disk", "result": "ok", "what": "Room."}]
         self.assertIn("ok    disk      Room.", self.ok("doctor"))

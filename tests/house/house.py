@@ -163,8 +163,29 @@ def plant_faults(build):
             yield from ((path, 0, f"{text.decode()} is in it: a planted bug in a build that has none") for text in texts if text in content)
 
 
+AREAS_FILE = "src/node/api_log.c"
+
+
+def area_faults(root):
+    """`log level` must know every area that a line of the log names."""
+    path = os.path.join(root, AREAS_FILE)
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as f:
+        known = set(re.findall(r'"([^"]*)"', re.search(r"areas\[\] = \{([^}]*)\}", f.read()).group(1)))
+    for folder, _, files in sorted(os.walk(os.path.join(root, "src"))):
+        for name in sorted(files):
+            if not name.endswith(".c") or folder.endswith("/test"):
+                continue
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                text = f.read()
+            for m in re.finditer(r'\bSOTTO_LOG_(?:ERROR|WARN|INFO|DEBUG), "([^"]*)", "', text):
+                if m.group(1) not in known:
+                    yield os.path.relpath(os.path.join(folder, name), root), text.count("\n", 0, m.start()) + 1, f'{AREAS_FILE} does not know the area "{m.group(1)}"'
+
+
 def check(root, libs=None):
-    faults = []
+    faults = list(area_faults(root))
     for top in ("src", "apps", "sim"):
         for folder, _, files in sorted(os.walk(os.path.join(root, top))):
             for name in sorted(files):
@@ -204,6 +225,8 @@ PLANTED = {   # path: (text, what the fault must say; None = no fault)
     "sim/a.h": ('#include "node/a.h"\n#include "io/a.h"\n', None),
     "src/node/sim.c": ('#include "sim/a.h"\n', "node may not use sim"),
     "sim/apps.c": ('#include "apps/a.h"\n', "sim may not use apps"),
+    AREAS_FILE: ('static const char *const areas[] = { "node", "p2p" };\n', None),
+    "src/node/said.c": ('void f(void) { line(SOTTO_LOG_WARN, "p2p", "up"); line(SOTTO_LOG_INFO, "pool", "full"); }\n', 'does not know the area "pool"'),
     "src/garage/a.c": ("", "is not a room"),
     "src/relay/near.c": ('#include "near.h"\n', "written from src/"),
     "src/relay/gone.c": ('#include "base/gone.h"\n', "there is no such file"),

@@ -152,6 +152,16 @@ class EveryMethod(Scenario):
         self.assertEqual(self.ok(a, "token revoke", token=made["token"]), made)
         self.no(1002, a, "token revoke", token="bot")
 
+        said = self.ok(a, "log level", area="rpc", level="debug")
+        self.assertEqual((said["all"], said["rpc"]), ("info", "debug"))
+        self.assertEqual(a.call("log level", area="all", level="info"), {"all": "info"})
+        self.assertIn("p2p", self.no(1001, a, "log level", area="p3p", level="debug").message)
+        lines = self.ok(a, "log tail", limit=1000)
+        self.assertIn(("node", "ready"), [(line["area"], line["event"]) for line in lines])
+        self.assertEqual(lines, sorted(lines, key=lambda line: line["ms"]))
+        self.assertEqual(self.ok(a, "log tail", area="node", limit=1), [line for line in lines if line["area"] == "node"][-1:])
+        self.no(1001, a, "log tail", area="all")
+
     def foreign(self, a):
         """The names that geth has."""
         document = self.ok(a, "rpc discover")

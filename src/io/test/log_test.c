@@ -145,6 +145,113 @@ static void test_text(void **state)
     sotto_io_log_free(plain);
 }
 
+/* ---- the lines kept ---- */
+
+static struct sotto_buf kept;
+static const char *tail(const char *area, enum sotto_level level, unsigned limit)
+{
+    sotto_buf_free(&kept);
+    kept = sotto_buf_make(1 << 20);
+    assert_ok(sotto_io_log_tail(logger, &kept, area, level, limit));
+    assert_ok(sotto_buf_add_u8(&kept, 0));
+    return (const char *)kept.data;
+}
+
+static void test_tail(void **state)
+{
+    (void)state;
+    char text[4096];
+    assert_string_equal(tail(NULL, SOTTO_LOG_DEBUG, 10), "[]");
+    sotto_log_line(logger, SOTTO_LOG_INFO, "p2p", "one", "n=1");
+    sotto_log_line(logger, SOTTO_LOG_WARN, "store", "two", NULL);
+    sotto_log_line(logger, SOTTO_LOG_DEBUG, "store", "unsaid", NULL);
+    sotto_log_line(logger, SOTTO_LOG_ERROR, "p2p", "three", NULL);
+    size_t size = drain(text, sizeof text);
+    json_t *all = json_loads(tail(NULL, SOTTO_LOG_DEBUG, 10), 0, NULL);
+    assert_int_equal(json_array_size(all), 3);
+    for (size_t i = 0, at = 0; i < 3; i++) {              /* the very lines that were written */
+        char *end = memchr(text + at, '\n', size - at);
+        *end = 0;
+        json_t *line = json_loads(text + at, 0, NULL);
+        assert_true(json_equal(line, json_array_get(all, i)));
+        json_decref(line);
+        at = (size_t)(end - text) + 1;
+    }
+    json_decref(all);
+    assert_null(strstr(tail("p2p", SOTTO_LOG_DEBUG, 10), "two"));
+    assert_null(strstr(tail(NULL, SOTTO_LOG_DEBUG, 2), "one"));
+    assert_non_null(strstr(tail(NULL, SOTTO_LOG_DEBUG, 2), "two"));
+    assert_null(strstr(tail(NULL, SOTTO_LOG_WARN, 10), "one"));
+    assert_non_null(strstr(tail("p2p", SOTTO_LOG_INFO, 1), "three"));
+    struct sotto_log_area own[SOTTO_LOG_AREAS_MAX];
+    assert_ok(sotto_io_log_level(logger, "tcp", SOTTO_LOG_ERROR));
+    assert_int_equal(sotto_io_log_areas(logger, own), 1);
+    assert_string_equal(own[0].area, "tcp");
+    assert_int_equal(own[0].level, SOTTO_LOG_ERROR);
+    sotto_buf_free(&kept);
+}
+
+/* Against a list without bounds: what is kept are always its newest lines, as many as both bounds allow. */
+static void test_ring(void **state)
+{
+    (void)state;
+    unsigned seed = (unsigned)test_seed();
+    static struct sotto_log_ring ring;
+    enum { LINES = 6000 };
+    static struct { unsigned size; enum sotto_level level; char area; } model[LINES];
+    char *line = malloc(SOTTO_LOG_KEPT_BYTES + 1);
+    memset(&ring, 0, sizeof ring);
+    for (unsigned n = 0; n < LINES; n++) {
+        bool large = rand_r(&seed) % 4000 == 0;
+        unsigned size = large ? SOTTO_LOG_KEPT_BYTES / 2 + (unsigned)rand_r(&seed) % 1000 : 8 + (unsigned)rand_r(&seed) % (n / 3000 ? 600 : 40);
+        char area[2] = { (char)('a' + rand_r(&seed) % 2), 0 };
+        model[n].size = size;
+        model[n].level = (enum sotto_level)(rand_r(&seed) % 4);
+        model[n].area = area[0];
+        memset(line, '0' + (int)(n % 10), size);
+        char digits[9];
+        snprintf(digits, sizeof digits, "%08u", n);
+        memcpy(line, digits, 8);
+        sotto_log_ring_add(&ring, model[n].level, area, sotto_span(line, size));
+        if (n % 97 && n != LINES - 1) continue;
+        unsigned first = n, bytes = model[n].size;
+        while (first > 0 && n - first + 2 <= SOTTO_LOG_KEPT_LINES && bytes + model[first - 1].size <= SOTTO_LOG_KEPT_BYTES) bytes += model[--first].size;
+        unsigned limit = 1 + (unsigned)rand_r(&seed) % 1200;
+        enum sotto_level level = (enum sotto_level)(rand_r(&seed) % 4);
+        const char *of = rand_r(&seed) % 2 ? "a" : NULL;
+        unsigned from = n + 1;
+        for (unsigned k = n + 1, left = limit; k > first && left > 0; k--) {
+            if (model[k - 1].level > level || (of && model[k - 1].area != *of)) continue;
+            from = k - 1;
+            left--;
+        }
+        struct sotto_buf out = sotto_buf_make(1 << 20);
+        assert_ok(sotto_log_ring_tail(&ring, &out, of, level, limit));
+        size_t at = 1;
+        assert_int_equal(out.data[0], '[');
+        for (unsigned k = from; k <= n; k++) {
+            if (model[k].level > level || (of && model[k].area != *of)) continue;
+            if (at > 1) assert_int_equal(out.data[at++], ',');
+            snprintf(digits, sizeof digits, "%08u", k);
+            assert_true(at + model[k].size < out.size);
+            assert_memory_equal(out.data + at, digits, 8);
+            bool same = true;
+            for (unsigned i = 8; i < model[k].size; i++) same &= out.data[at + i] == '0' + (int)(k % 10);
+            assert_true(same);
+            at += model[k].size;
+        }
+        assert_int_equal(at + 1, out.size);
+        assert_int_equal(out.data[at], ']');
+        sotto_buf_free(&out);
+    }
+    sotto_log_ring_add(&ring, SOTTO_LOG_INFO, "a", sotto_span(line, SOTTO_LOG_KEPT_BYTES + 1));      /* too long for any: the others stay */
+    struct sotto_buf small = sotto_buf_make(20);
+    assert_int_equal(sotto_log_ring_tail(&ring, &small, NULL, SOTTO_LOG_DEBUG, 100), SOTTO_ERR_FULL);
+    assert_int_equal(small.size, 0);
+    sotto_buf_free(&small);
+    free(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_pipe, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
+        cmocka_unit_test(test_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
