@@ -277,4 +277,5 @@ void sotto_workers_free(struct sotto_workers *w)
 
 void sotto_process_private(void) { }
 bool sotto_process_dumps(void) { return false; }
+struct sotto_process_use sotto_process_use(void) { return (struct sotto_process_use){ 0 }; }
 int sotto_process_id(void) { return 1 + (int)sim_world_running->current->index; }

@@ -423,6 +423,36 @@ static void show_log(const struct app *app, const json_t *lines)
     if (json_array_size(lines) == 0) puts("No such line is kept.");
 }
 
+static void put_labels(const json_t *sample)
+{
+    const char *name, *between = "{";
+    json_t *value;
+    json_object_foreach(json_object_get(sample, "labels"), name, value) {
+        printf("%s%s=", between, name);
+        put_clean(stdout, json_string_value(value) ? json_string_value(value) : "", CLEAN_LINE);
+        between = ",";
+    }
+    if (*between == ',') putchar('}');
+}
+
+/* One line for each value; of times how many there were, and the mean. */
+static void show_metrics(struct app *app, const json_t *metrics)
+{
+    size_t i, k;
+    json_t *metric, *sample;
+    json_array_foreach(metrics, i, metric) {
+        json_array_foreach(json_object_get(metric, "samples"), k, sample) {
+            json_int_t count = number_of(sample, "count");
+            put_clean(stdout, text_of(metric, "name"), CLEAN_LINE);
+            put_labels(sample);
+            putchar(' ');
+            if (!json_object_get(sample, "buckets")) put_value(app, "", json_object_get(sample, "value"));
+            else printf("%lld times, mean %.6f s", (long long)count, count ? json_number_value(json_object_get(sample, "sum")) / (double)count : 0.0);
+            putchar('\n');
+        }
+    }
+}
+
 /* A value that config set has stored, and when it will hold. */
 static void show_config_item(struct app *app, const struct sotto_cli_verb *verb, const json_t *item)
 {
@@ -481,6 +511,8 @@ void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_
         show_chat(app, r);
     } else if (strcmp(verb->object, "config") == 0 && json_object_get(r, "needsRestart")) {
         show_config_item(app, verb, r);
+    } else if (is(verb, "metric", "list")) {
+        show_metrics(app, rows);
     } else if (is(verb, "log", "tail")) {
         show_log(app, rows);
     } else if (is(verb, "node", "doctor") && json_is_array(r)) {

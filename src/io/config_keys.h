@@ -39,6 +39,7 @@
     X(HTTP_HOSTS, "http.hosts", LIST, "", 1, 255, 0, "experience.md 2.5", "further names it may be called under, as name or name:port")  \
     X(LOG_LEVEL, "log.level", WORD, "info", 0, 0, 0, "experience.md 5", "least level logged|error warn info debug")          \
     X(LOG_FORMAT, "log.format", WORD, "auto", 0, 0, RESTART, "experience.md 5", "form of log lines|auto json text")          \
+    X(METRICS_PRIVATE, "metrics.private", BOOL, "false", 0, 1, 0, "experience.md 5", "graphs also show what people do here, and so when somebody is there") \
     X(LIMITS_EVENTS, "limits.events", COUNT, "200000", 1000, 10000000, 0, "experience.md 2.4", "events kept")                \
     X(LIMITS_EVENT_AGE, "limits.event_age", TIME, "168h", 60000, 31536000000, 0, "experience.md 2.4", "age of the oldest event kept") \
     X(LIMITS_DOOR_CONNS, "limits.door_conns", COUNT, "64", 4, 4096, RESTART, "experience.md 2.5", "clients on the unix socket at once") \

@@ -1,5 +1,7 @@
 #include "io/process.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,3 +20,23 @@ bool sotto_process_dumps(void)
 }
 
 int sotto_process_id(void) { return (int)getpid(); }
+
+/* statm: pages of the address space, and pages in RAM. */
+static uint64_t rss_bytes(void)
+{
+    char text[128];
+    unsigned long long all = 0, resident = 0;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    if (size <= 0) return 0;
+    text[size] = 0;
+    return sscanf(text, "%llu %llu", &all, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+struct sotto_process_use sotto_process_use(void)
+{
+    struct rusage used = { 0 };
+    (void)getrusage(RUSAGE_SELF, &used);
+    return (struct sotto_process_use){ .rss_bytes = rss_bytes(), .wakeups = (uint64_t)used.ru_nvcsw };
+}

@@ -306,6 +306,7 @@ void sotto_store_rollback(struct sotto_store *s)
 }
 
 bool sotto_store_begun(const struct sotto_store *s) { return s->begun; }
+uint64_t sotto_store_changes(const struct sotto_store *s) { return (uint64_t)sqlite3_total_changes64(s->db); }
 
 enum sotto_err sotto_store_wal_truncate(struct sotto_store *s)
 {

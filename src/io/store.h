@@ -38,6 +38,7 @@ SOTTO_MUST_USE enum sotto_err sotto_store_begin(struct sotto_store *s);         
 SOTTO_MUST_USE enum sotto_err sotto_store_commit(struct sotto_store *s);             /* durable when OK; rolled back when not */
 void sotto_store_rollback(struct sotto_store *s);                                    /* nothing begun: fine */
 bool sotto_store_begun(const struct sotto_store *s);
+uint64_t sotto_store_changes(const struct sotto_store *s);                           /* rows written since it was opened: rises with each */
 /* Copies the WAL into the database and cuts it to nothing, so that wiped rows leave no copy there (vault lock, wipe). */
 SOTTO_MUST_USE enum sotto_err sotto_store_wal_truncate(struct sotto_store *s);
 /* The same after writing every page anew. secure_delete zeroes a row where it lies, but a page that was split or joined may keep an old copy

@@ -59,7 +59,7 @@ void sotto_api_attach(struct sotto_node *n)
 {
     if (n->rpc_txn) return;
     sotto_txn_begin(n);
-    n->rpc_txn = true;
+    n->rpc_txn = n->txn_person = true;
 }
 
 /* A key is stored hashed, its result sealed with the account in use: results hold texts. Without an open account (its creation,
@@ -205,6 +205,13 @@ static void on_abort(void *ctx, struct sotto_call *call)
     (void)!sotto_txn_end(n, false);                       /* it was to be undone: its answer is CANCELLED */
 }
 
+static uint64_t clock_us(void *ctx)
+{
+    (void)ctx;
+    return sotto_io_now().mono_us;
+}
+static void on_told(void *ctx, unsigned method, int code, uint64_t us) { sotto_meters_call(ctx, method, code, us); }
+
 enum sotto_err sotto_api_start(struct sotto_node *n)
 {
     n->api = (struct sotto_api){ .ctx = n };
@@ -216,6 +223,7 @@ enum sotto_err sotto_api_start(struct sotto_node *n)
     sotto_api_backup_fill(&n->api);
     sotto_api_token_fill(&n->api);
     sotto_api_log_fill(&n->api);
+    sotto_api_metric_fill(&n->api);
     sotto_api_foreign_fill(&n->api);
     sotto_api_contact_fill(&n->api);
     sotto_api_message_fill(&n->api);
@@ -224,7 +232,7 @@ enum sotto_err sotto_api_start(struct sotto_node *n)
     const char *missing = sotto_api_missing(&n->api);
     if (missing) sotto_log_line(n->log, SOTTO_LOG_ERROR, "rpc", "no-handler", "method=\"%s\"", missing);
     SOTTO_ASSERT(!missing);
-    struct sotto_rpc_hooks hooks = { .ctx = n, .begin = on_begin, .commit = on_commit, .abort = on_abort };
+    struct sotto_rpc_hooks hooks = { .ctx = n, .begin = on_begin, .commit = on_commit, .abort = on_abort, .clock_us = clock_us, .told = on_told };
     struct sotto_rpc_limits limits = { 0 };
     return sotto_rpc_new(&n->rpc, &n->api, &hooks, &limits);
 }

@@ -14,6 +14,7 @@
 #include "node/discovery.h"
 #include "node/history.h"
 #include "node/keys.h"
+#include "node/meter.h"
 #include "node/node.h"
 #include "node/render.h"
 #include "relay/net.h"
@@ -68,6 +69,14 @@ struct sotto_task {
     struct sotto_job *job;                /* on the worker; NULL otherwise */
 };
 
+#define SOTTO_METER_CODES_MAX 128u        /* more than api/errors.json has */
+struct sotto_meters {                     /* counted since the start; [0] = of the node itself, [1] = of what people do here */
+    struct sotto_histogram fsync[2], work, rpc[SOTTO_RPC_METHODS];
+    struct { int code; uint64_t count[2]; } errors[SOTTO_METER_CODES_MAX];
+    unsigned error_count;
+    uint64_t bytes[2];                    /* of all neighbours: came, left */
+};
+
 struct sotto_node {
     const struct sotto_config_input *input;
     struct sotto_config *config;
@@ -117,6 +126,8 @@ struct sotto_node {
     struct sotto_timer *turn_timer;       /* the end of the turn: ends the batch, replays the pool for new tags */
     uint64_t probe_us;                    /* a commit failed: no replay of the pool before */
     enum sotto_err txn_err;               /* first failure inside the running transaction */
+    uint64_t txn_changes;                 /* rows that the store had changed when it began */
+    bool txn_person;                      /* a call of somebody is in it */
     bool rpc_txn;                         /* the running call holds one transaction open */
     struct sotto_deferred *deferred;
     size_t deferred_count, deferred_cap;
@@ -145,6 +156,7 @@ struct sotto_node {
     uint64_t next_subscription;
     void *mining;                         /* network.c */
     void *mine_waiting;                   /* network.c: puzzles that found the lane full */
+    struct sotto_meters meters;
     struct sotto_desk *desk;              /* whisper_desk.c: for callers of shh_*; NULL before the first */
     uint64_t refused[SOTTO_ERR_COUNT];    /* cells that were ours and refused, by reason */
 };
@@ -165,6 +177,7 @@ const char *sotto_doors_reason(unsigned index);       /* "token" "host" ..., bel
 
 /* metrics.c */
 void sotto_metrics_text(struct sotto_buf *out, struct sotto_node *n);  /* appends; what does not fit is left out */
+void sotto_meters_call(struct sotto_node *n, unsigned method, int code, uint64_t us);        /* as rpc's hook `told` */
 
 /* api_token.c */
 enum sotto_err sotto_tokens_load(struct sotto_node *n);                /* ERR_FORMAT, and what the store says */
@@ -312,6 +325,7 @@ void sotto_api_shh_fill(struct sotto_api *api);
 void sotto_api_foreign_fill(struct sotto_api *api);
 void sotto_api_token_fill(struct sotto_api *api);
 void sotto_api_log_fill(struct sotto_api *api);
+void sotto_api_metric_fill(struct sotto_api *api);
 json_t *sotto_status_json(struct sotto_node *n);
 /* Answers with the public error that fits err. */
 void sotto_api_fail(struct sotto_call *call, enum sotto_err err);

@@ -19,7 +19,7 @@ struct mine {
     struct sotto_node *node;
     struct sotto_job *job;
     uint32_t account;                     /* 0 = an envelope of the network core */
-    uint64_t token, first, found;
+    uint64_t token, first, found, took_us;
     unsigned bits;
     bool ok, dropped;
     struct sotto_buf prefix;              /* envelopes */
@@ -32,7 +32,9 @@ static void mine_run(void *arg, const atomic_bool *cancel)
 {
     struct mine *m = arg;
     if (!m->account) {
+        uint64_t before = sotto_io_now().mono_us;
         m->ok = sotto_work_search(&m->found, sotto_buf_span(&m->prefix), m->first, m->bits, cancel) == SOTTO_OK;
+        m->took_us = sotto_io_now().mono_us - before;
         return;
     }
     uint64_t at = m->first;
@@ -55,6 +57,7 @@ static void mine_done(void *arg, bool cancelled)
     while (*at != m) at = &(*at)->next;
     *at = m->next;
     bool ok = m->ok && !m->dropped;
+    if (ok && !m->account) sotto_histogram_add(&n->meters.work, m->took_us);
     if (m->account) sotto_batch_close(n);                 /* it may fail, and the account be another object then */
     if (m->account) {
         struct sotto_node_account *a = sotto_account_number(n, m->account);
@@ -419,7 +422,13 @@ void sotto_network_wake(struct sotto_node *n)
     }
 }
 
-void sotto_network_input(void *node, const struct sotto_in *in, struct sotto_now now) { step(node, in, now); }
+void sotto_network_input(void *node, const struct sotto_in *in, struct sotto_now now)
+{
+    struct sotto_node *n = node;
+    if (in->kind == SOTTO_IN_DATA) n->meters.bytes[0] += in->bytes.size;
+    if (in->kind == SOTTO_IN_SENT) n->meters.bytes[1] += in->token;
+    step(n, in, now);
+}
 
 enum sotto_err sotto_network_found(struct sotto_node *n, const struct sotto_enode *node) { return sotto_network_learned(n, node, &node->addr); }
 

@@ -21,6 +21,8 @@ void sotto_txn_begin(struct sotto_node *n)
     if (n->batch && !n->flushing) sotto_batch_close(n);   /* what fails of one must not undo the other */
     if (n->txn_depth++ > 0) return;
     n->txn_err = sotto_store_begin(n->store);
+    n->txn_changes = sotto_store_changes(n->store);
+    n->txn_person = false;
     n->events_added = false;
     n->settings_changed = false;
 }
@@ -277,6 +279,17 @@ static void undo(struct sotto_node *n, bool disk)
     turn_soon(n);
 }
 
+/* Commits, and how long the disk took is counted: apart for what people do (metrics.c). */
+static enum sotto_err commit(struct sotto_node *n)
+{
+    bool wrote = sotto_store_changes(n->store) != n->txn_changes, person = n->txn_person;
+    for (unsigned i = 0; i < n->account_count; i++) person |= n->accounts[i]->dirty;
+    uint64_t before = sotto_io_now().mono_us;
+    SOTTO_TRY(sotto_store_commit(n->store));
+    if (wrote) sotto_histogram_add(&n->meters.fsync[person], sotto_io_now().mono_us - before);
+    return SOTTO_OK;
+}
+
 enum sotto_err sotto_txn_end(struct sotto_node *n, bool ok)
 {
     SOTTO_ASSERT(n->txn_depth > 0);
@@ -284,7 +297,7 @@ enum sotto_err sotto_txn_end(struct sotto_node *n, bool ok)
     if (--n->txn_depth > 0) return n->txn_err;
     enum sotto_err err = n->txn_err;
     n->txn_err = SOTTO_OK;
-    if (err == SOTTO_OK) err = sotto_store_commit(n->store);
+    if (err == SOTTO_OK) err = commit(n);
     if (err != SOTTO_OK) {
         undo(n, err != SOTTO_ERR_CANCELLED);
         return err;

@@ -20,7 +20,7 @@ struct sotto_desk_post {
     struct sotto_job *slice;                          /* on the worker now */
     struct sotto_shh_job job;
     struct sotto_buf target;                          /* a copy of the peer's URL */
-    uint64_t until_us;
+    uint64_t until_us, worked_us;
     /* the worker's, while there is a slice */
     struct sotto_work work;
     bool begun, found, over;
@@ -88,6 +88,7 @@ static void post_over(struct sotto_desk_post *p)
     uint8_t hash[32];
     struct sotto_shh_refusal r = post_end(p, hash);
     struct sotto_call *call = p->call;
+    if (p->begun) sotto_histogram_add(&n->meters.work, p->worked_us);
     post_free(p);
     if (call && r.why) sotto_shh_refuse(call, &r);
     else if (call) sotto_call_result(call, sotto_json_hex(hash, sizeof hash));
@@ -100,6 +101,7 @@ static void slice_run(void *arg, const atomic_bool *cancel)
 {
     struct sotto_desk_post *p = arg;
     struct sotto_span prefix = sotto_buf_span(&p->job.prefix);
+    uint64_t before = sotto_io_now().mono_us;
     if (!p->begun) sotto_work_init(&p->work, prefix, 0, p->job.work == SOTTO_SHH_WORK_BEST ? 1 : p->job.zeros);
     p->begun = true;
     for (uint32_t tries = 0; tries < SLICE_TRIES && !p->over && !atomic_load_explicit(cancel, memory_order_relaxed); tries += SOTTO_WORK_CHUNK) {
@@ -112,6 +114,7 @@ static void slice_run(void *arg, const atomic_bool *cancel)
             if (!p->over) p->work.bits = sotto_work_zeros(prefix, nonce) + 1;     /* BEST: only a better one counts */
         }
     }
+    p->worked_us += sotto_io_now().mono_us - before;
 }
 
 static void slice_done(void *arg, bool cancelled);

@@ -82,10 +82,24 @@ void sotto_call_free(struct sotto_call *call)
     free(call);
 }
 
+static unsigned index_of(const struct sotto_call *call)
+{
+    return call->foreign ? (unsigned)SOTTO_METHOD_COUNT + (unsigned)(call->foreign - sotto_foreign_specs) : (unsigned)call->method;
+}
+
+void sotto_rpc_count(struct sotto_rpc *rpc, const struct sotto_call *call, int code)
+{
+    const struct sotto_rpc_hooks *h = &rpc->hooks;
+    if (!h->told) return;
+    uint64_t us = call && h->clock_us ? h->clock_us(h->ctx) - call->begun_us : 0;
+    h->told(h->ctx, call ? index_of(call) : SOTTO_RPC_METHODS, code, us);
+}
+
 /* Ends the call with one of both. */
 static void finish(struct sotto_call *call, json_t *result, json_t *error)
 {
     struct sotto_request *request = call->request;
+    sotto_rpc_count(call->rpc, call, error ? (int)json_integer_value(json_object_get(error, "code")) : 0);
     if (call->silent || !request->reply) {
         json_decref(result);
         json_decref(error);
@@ -121,6 +135,7 @@ void sotto_call_result_text(struct sotto_call *call, struct sotto_buf *json)
     SOTTO_ASSERT(!call->begun);                           /* what is stored for a request key is a JSON value */
     if (!call->silent && request->reply) sotto_request_answer_text(request, call->id, "result", sotto_buf_span(json));
     sotto_buf_free(json);
+    sotto_rpc_count(call->rpc, call, 0);
     sotto_call_free(call);
     sotto_request_release(request);
 }
@@ -163,6 +178,11 @@ void sotto_call_on_cancel(struct sotto_call *call, void (*fn)(void *ctx, struct 
 
 enum sotto_method sotto_call_method(const struct sotto_call *call) { return call->method; }
 const char *sotto_call_method_name(const struct sotto_call *call) { return call->foreign ? call->foreign->name : sotto_method_specs[call->method].name; }
+const char *sotto_rpc_method_name(unsigned method)
+{
+    SOTTO_ASSERT(method < SOTTO_RPC_METHODS);
+    return method < (unsigned)SOTTO_METHOD_COUNT ? sotto_method_specs[method].rpc : sotto_foreign_specs[method - (unsigned)SOTTO_METHOD_COUNT].name;
+}
 void *sotto_call_conn(const struct sotto_call *call) { return call->conn; }
 unsigned sotto_call_scopes(const struct sotto_call *call) { return call->scopes; }
 bool sotto_call_can_subscribe(const struct sotto_call *call) { return call->can_subscribe; }

@@ -23,6 +23,7 @@ struct sotto_call {
     struct sotto_request *request;
     void *conn;
     unsigned scopes;
+    uint64_t begun_us;
     bool can_subscribe, no_paths;
     bool silent;                          /* a notification: no reply */
     bool begun;                           /* the begin hook said yes: commit or abort must follow */
@@ -51,6 +52,8 @@ struct sotto_rpc {
 void sotto_request_answer(struct sotto_request *request, struct sotto_span id, json_t *result, json_t *error);
 /* The same with a text that is JSON already: the value of that member. */
 void sotto_request_answer_text(struct sotto_request *request, struct sotto_span id, const char *member, struct sotto_span body);
+/* Tells the hook that counts; call NULL: what came never became one. */
+void sotto_rpc_count(struct sotto_rpc *rpc, const struct sotto_call *call, int code);
 /* Ends the call with an error object, which is stolen. */
 void sotto_call_fail(struct sotto_call *call, json_t *error);
 /* foreign.c: an error object with somebody else's words; the parameters of a foreign call into its args. false: the call was answered. */

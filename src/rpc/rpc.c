@@ -164,6 +164,7 @@ static struct sotto_call *call_new(struct sotto_rpc *rpc, struct sotto_request *
     call->scopes = peer->scopes;
     call->can_subscribe = peer->can_subscribe;
     call->no_paths = peer->no_paths;
+    if (rpc->hooks.clock_us) call->begun_us = rpc->hooks.clock_us(rpc->hooks.ctx);
     call->next = rpc->calls;
     if (rpc->calls) rpc->calls->prev = call;
     rpc->calls = call;
@@ -173,15 +174,17 @@ static struct sotto_call *call_new(struct sotto_rpc *rpc, struct sotto_request *
 }
 
 /* An answer to something that never became a call. */
-static void refuse_one(struct sotto_request *request, struct sotto_span id, int code, const char *const *values)
+static void refuse_one(struct sotto_rpc *rpc, struct sotto_request *request, struct sotto_span id, int code, const char *const *values)
 {
+    sotto_rpc_count(rpc, NULL, code);
     if (request->reply) sotto_request_answer(request, id, NULL, sotto_error_make(code, values));
 }
 #define VALUES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-static void refuse_foreign(struct sotto_request *request, struct sotto_span id, const char *method)
+static void refuse_foreign(struct sotto_rpc *rpc, struct sotto_request *request, struct sotto_span id, const char *method)
 {
     char text[128];
+    sotto_rpc_count(rpc, NULL, SOTTO_CODE_METHOD_NOT_FOUND);
     snprintf(text, sizeof text, "the method %s does not exist/is not available", method);
     if (request->reply) sotto_request_answer(request, id, NULL, sotto_foreign_error(SOTTO_CODE_METHOD_NOT_FOUND, text, "METHOD_NOT_FOUND"));
 }
@@ -276,7 +279,7 @@ static void run_one(struct sotto_rpc *rpc, struct sotto_request *request, const 
     if (why) {
         bool usable = json_is_object(one) && id.size <= ID_MAX;
         const json_t *v = usable ? json_object_get(one, "id") : NULL;
-        refuse_one(request, json_is_string(v) || json_is_number(v) ? id : sotto_span(NULL, 0), SOTTO_CODE_INVALID_REQUEST, VALUES("why", why));
+        refuse_one(rpc, request, json_is_string(v) || json_is_number(v) ? id : sotto_span(NULL, 0), SOTTO_CODE_INVALID_REQUEST, VALUES("why", why));
         return;
     }
     bool silent = json_object_get(one, "id") == NULL;
@@ -289,12 +292,12 @@ static void run_one(struct sotto_rpc *rpc, struct sotto_request *request, const 
         snprintf(shown, sizeof shown, "%s", name);
         for (char *c = shown; *c; c++)
             if (*c < 0x20 || *c > 0x7e || *c == '"' || *c == '\\') *c = '?';
-        if (!silent && looks_foreign(name)) refuse_foreign(request, id, shown);
-        else if (!silent) refuse_one(request, id, SOTTO_CODE_METHOD_NOT_FOUND, VALUES("method", shown));
+        if (!silent && looks_foreign(name)) refuse_foreign(rpc, request, id, shown);
+        else if (!silent) refuse_one(rpc, request, id, SOTTO_CODE_METHOD_NOT_FOUND, VALUES("method", shown));
         return;
     }
     if (rpc->call_count >= rpc->limits.calls_max || calls_of(rpc, peer->conn) >= rpc->limits.conn_calls_max) {
-        if (!silent) refuse_one(request, id, SOTTO_CODE_BUSY, VALUES("why", "Too many calls wait for their answer.", "retryMs", "1000"));
+        if (!silent) refuse_one(rpc, request, id, SOTTO_CODE_BUSY, VALUES("why", "Too many calls wait for their answer.", "retryMs", "1000"));
         return;
     }
     struct sotto_call *call = call_new(rpc, request, peer, id);
@@ -318,6 +321,7 @@ void sotto_rpc_request(struct sotto_rpc *rpc, const struct sotto_rpc_peer *peer,
 {
     SOTTO_ASSERT(peer->conn != NULL);
     if (json.size > rpc->limits.body_max) {
+        sotto_rpc_count(rpc, NULL, SOTTO_CODE_INVALID_REQUEST);
         sotto_rpc_refuse(reply, reply_ctx, SOTTO_CODE_INVALID_REQUEST, "it is larger than 5 MiB");
         return;
     }
@@ -326,6 +330,7 @@ void sotto_rpc_request(struct sotto_rpc *rpc, const struct sotto_rpc_peer *peer,
     if (!request || !ids) {
         free(request);
         free(ids);
+        sotto_rpc_count(rpc, NULL, SOTTO_CODE_INTERNAL);
         sotto_rpc_refuse(reply, reply_ctx, SOTTO_CODE_INTERNAL, NULL);
         return;
     }
@@ -357,6 +362,7 @@ void sotto_rpc_request(struct sotto_rpc *rpc, const struct sotto_rpc_peer *peer,
     }
     if (code) {
         free(request);
+        sotto_rpc_count(rpc, NULL, code);
         sotto_rpc_refuse(reply, reply_ctx, code, why);
     } else {
         request->reply = reply;

@@ -41,7 +41,7 @@ struct sotto_rpc_limits {                     /* 0 = the value above */
 struct sotto_rpc;
 struct sotto_call;                            /* one call, from its begin to its answer */
 
-/* All may be NULL. They run only for methods with the write flag. */
+/* All may be NULL. begin, commit and abort run only for methods with the write flag. */
 struct sotto_rpc_hooks {
     void *ctx;
     /* Before the handler. 0: go on. 1: *stored (given to us) is the result of the same requestKey: it is answered, neither the handler
@@ -52,6 +52,10 @@ struct sotto_rpc_hooks {
     int (*commit)(void *ctx, struct sotto_call *call, json_t *result);
     /* The handler answered with an error, or the connection went and the handler's cancel function ran: undo. */
     void (*abort)(void *ctx, struct sotto_call *call);
+    /* For those who count, of every method: microseconds of a clock that never goes back, and what was answered, 0 or the code of the
+     * error; method = its index below, or SOTTO_RPC_METHODS when what came never became a call (us is 0 then). */
+    uint64_t (*clock_us)(void *ctx);
+    void (*told)(void *ctx, unsigned method, int code, uint64_t us);
 };
 
 /* api and hooks are copied. A NULL handler answers -32601; sotto_api_missing(api) names the first one, for a test. */
@@ -104,6 +108,10 @@ const char *sotto_call_request_key(const struct sotto_call *call);        /* NUL
 /* SHA-256 over the method's name and its parameters by name, as compact JSON with sorted keys, without requestKey and with the values
  * of secrets left out (so that what is stored helps nobody to guess them). The texts of messages are in it: store it sealed. */
 void sotto_call_params_hash(const struct sotto_call *call, uint8_t out[32]);
+
+/* All methods under one count, ours and then those of other namespaces: "sotto_contactAdd", "shh_post". */
+#define SOTTO_RPC_METHODS ((unsigned)SOTTO_METHOD_COUNT + (unsigned)SOTTO_FOREIGN_COUNT)
+const char *sotto_rpc_method_name(unsigned method);
 
 /* An error object {code, message, data} as sotto_call_error makes it: for Job.error. values = key, value, ..., NULL. */
 json_t *sotto_rpc_error_object(int code, const char *const *values);

@@ -322,6 +322,14 @@ class Output(Case):
         self.assertEqual(self.ok("log", "level", "p2p", "debug"), "all  info\np2p  debug\n")
         self.assertEqual(self.sotto("log", "level", "p2p", "loud")[0], 2)
 
+    def test_metrics(self):
+        self.node.answers["sotto_metricList"] = [
+            {"name": "sotto_up", "type": "gauge", "help": "h", "samples": [{"value": 1}]}, {"name": "sotto_none", "type": "gauge", "help": "h", "samples": []},
+            {"name": "sotto_peers", "type": "gauge", "help": "h", "samples": [{"labels": {"direction": "in", "cap": "shh"}, "value": 3}, {"labels": {"cap": "x"}, "value": 0.5}]},
+            {"name": "sotto_rpc_seconds", "type": "histogram", "help": "h", "samples": [{"labels": {"method": "m"}, "count": 4, "sum": 1.0, "buckets": [{"le": "+Inf", "count": 4}]}]}]
+        self.assertEqual(self.ok("metric", "list"), "sotto_up 1\nsotto_peers{direction=in,cap=shh} 3\nsotto_peers{cap=x} 0.5\n"
+                                                    "sotto_rpc_seconds{method=m} 4 times, mean 0.250000 s\n")
+
     def test_doctor(self):
         self.node.answers["sotto_nodeDoctor"] = [{"id": "disk", "result": "ok", "what": "Room."}]
         self.assertIn("ok    disk      Room.", self.ok("doctor"))

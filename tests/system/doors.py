@@ -24,6 +24,11 @@ except ImportError:
         os.execv(DEBIAN, [DEBIAN, "-B", *sys.argv])
 
 try:
+    import prometheus_client.parser
+except ImportError:
+    prometheus_client = None
+
+try:
     import jsonschema
 except ImportError:
     jsonschema = None
@@ -385,24 +390,89 @@ class Doors(Scenario):
                     jsonschema.Draft7Validator.check_schema(schema)
         self.assertEqual(self.door.call("rpc discover"), document)
         self.refuse(405, 0, "POST", "/openrpc.json", b"{}")
-        self.refuse(401, 1101, "GET", "/metrics", token=None)
-        self.door.ask("GET", "/metrics", host="evil.example")
+
+    def scraped(self):
+        """What Prometheus' own client library reads at /metrics: {family: (type, {labels or suffix: value})}."""
         status, fields, body = self.door.ask("GET", "/metrics")
         self.assertEqual((status, fields["content-type"]), (200, "text/plain; version=0.0.4"))
-        values, known = {}, set()
-        for line in body.decode().splitlines():
-            if line.startswith("# TYPE "):
-                known.add(line.split()[2])
-            elif not line.startswith("#"):
-                name, value = line.rsplit(" ", 1)
-                self.assertIn(name.split("{")[0], known, line)         # a family is told before its values
-                self.assertNotIn(name, values)
-                values[name] = float(value)
-        self.assertEqual(values["sotto_up"], 1)
-        self.assertGreaterEqual(values['sotto_auth_refused_total{reason="host"}'], 1)
-        self.assertEqual(values['sotto_peers{direction="out",cap="shh"}'], 0)
         for secret in (self.node.account.lower(), self.node.account, "Alice", self.door.cookie):
             self.assertNotIn(secret, body.decode())
+        out = {}
+        for family in prometheus_client.parser.text_string_to_metric_families(body.decode()):
+            self.assertTrue(family.documentation and family.name not in out, family.name)
+            rows = {}
+            for sample in family.samples:
+                key = (sample.name, *sorted(sample.labels.items()))
+                self.assertNotIn(key, rows)
+                rows[key] = sample.value
+            out[family.name] = (family.type, rows)
+        return out
+
+    def listed(self):
+        """The same from `metric list`, brought into that form."""
+        out = {}
+        for family in self.node.call("metric list"):
+            rows, name = {}, family["name"]
+            for sample in family["samples"]:
+                labels = sorted(sample.get("labels", {}).items())
+                if family["type"] == "histogram":
+                    for bucket in sample["buckets"]:
+                        rows[(name + "_bucket", *sorted(labels + [("le", bucket["le"])]))] = bucket["count"]
+                    rows[(name + "_sum", *labels)], rows[(name + "_count", *labels)] = sample["sum"], sample["count"]
+                else:
+                    rows[(name, *labels)] = sample["value"]
+            out[name.removesuffix("_total") if family["type"] == "counter" else name] = (family["type"], rows)
+        return out
+
+    def test_metrics(self):
+        self.refuse(401, 1101, "GET", "/metrics", token=None)
+        self.door.ask("GET", "/metrics", host="evil.example")
+        if not prometheus_client:
+            self.skipTest("needs python3-prometheus-client")
+        self.refused(-32601, self.node.call, "sotto_noSuchThing")
+        self.node.call("message search", query="when was I here")
+        page, listed = self.scraped(), self.listed()
+        self.assertEqual({name: kind for name, (kind, _) in page.items()}, {name: kind for name, (kind, _) in listed.items()})
+        moving = ("sotto_uptime", "sotto_rss", "sotto_wakeups", "sotto_rpc_seconds", "sotto_backup_age")
+        for name, (_, rows) in page.items():
+            self.assertEqual(set(rows) - {key for key in rows if "sotto_metricList" in str(key)}, {key for key in listed[name][1] if "sotto_metricList" not in str(key)}, name)
+            if not name.startswith(moving):
+                self.assertEqual(rows, listed[name][1], name)
+        one = {key[0]: value for _, rows in page.values() for key, value in rows.items() if len(key) == 1}
+        self.assertEqual(one["sotto_up"], 1)
+        self.assertEqual(one["sotto_outbound_diversity"], 0)
+        self.assertGreater(one["sotto_rss_bytes"], 1 << 20)
+        self.assertGreater(one["sotto_wakeups_total"], 0)
+        self.assertGreaterEqual(page["sotto_auth_refused"][1][("sotto_auth_refused_total", ("reason", "host"))], 1)
+        self.assertGreaterEqual(page["sotto_rpc_errors"][1][("sotto_rpc_errors_total", ("code", "-32601"))], 1)
+        self.assertEqual(page["sotto_peers"][1][("sotto_peers", ("cap", "shh"), ("direction", "out"))], 0)
+        self.assertEqual(page["sotto_bytes"][0], "counter")
+        for name, (kind, rows) in page.items():
+            if kind != "histogram":
+                continue
+            by_labels = {}
+            for key, value in rows.items():
+                if key[0].endswith("_bucket"):
+                    labels = dict(key[1:])
+                    by_labels.setdefault(tuple(sorted((k, v) for k, v in labels.items() if k != "le")), []).append((float(labels["le"]), value))
+            for labels, buckets in by_labels.items():
+                buckets.sort()
+                self.assertEqual([count for _, count in buckets], sorted(count for _, count in buckets))
+                self.assertEqual(buckets[-1], (float("inf"), rows[(name + "_count", *labels)]))
+        # a diary of what people do is kept only where they want one
+        methods = {dict(key[1:])["method"] for key in page["sotto_rpc_seconds"][1]}
+        self.assertIn("sotto_configDump", methods)
+        self.assertNotIn("sotto_messageSearch", methods)
+        self.assertFalse(methods & {"sotto_eventNow", "sotto_accountList", "sotto_chatList"})
+        private = {"sotto_work_seconds", "sotto_door_clients", "sotto_rpc_pending"}
+        self.assertFalse(private & set(page))
+        self.node.call("config set", key="metrics.private", value="true")
+        page = self.scraped()
+        self.node.call("config unset", key="metrics.private")
+        self.assertLessEqual(private, set(page))
+        self.assertIn("sotto_messageSearch", {dict(key[1:])["method"] for key in page["sotto_rpc_seconds"][1]})
+        self.assertGreater(page["sotto_fsync_seconds"][1][("sotto_fsync_seconds_count",)], 0)      # that account was made here
+        self.assertFalse(private & set(self.scraped()))
 
     def test_unsafe_address(self):
         done = harness.subprocess.run([harness.SOTTOD, "--data", os.path.join(self.net.folder, "x"), "--network.local", "true", "--http.listen", "0.0.0.0"],

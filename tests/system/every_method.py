@@ -161,6 +161,7 @@ class EveryMethod(Scenario):
         self.assertEqual(lines, sorted(lines, key=lambda line: line["ms"]))
         self.assertEqual(self.ok(a, "log tail", area="node", limit=1), [line for line in lines if line["area"] == "node"][-1:])
         self.no(1001, a, "log tail", area="all")
+        self.assertEqual(self.ok(a, "metric list")[0], {"name": "sotto_up", "type": "gauge", "help": "1 while the node answers.", "samples": [{"value": 1}]})
 
     def foreign(self, a):
         """The names that geth has."""

@@ -115,13 +115,30 @@ static void on_reply(void *ctx, struct sotto_span json)
     answers++;
 }
 
+static struct { unsigned count, method; int code; uint64_t us; } heard;
+static uint64_t clock_us(void *ctx)
+{
+    (void)ctx;
+    static uint64_t now;
+    return now += 1000;
+}
+static void told(void *ctx, unsigned method, int code, uint64_t us)
+{
+    (void)ctx;
+    heard.count++;
+    heard.method = method;
+    heard.code = code;
+    heard.us = us;
+}
+
 static int setup(void **state)
 {
     (void)state;
     memset(&seen, 0, sizeof seen);
     answers = 0;
     answer[0] = 0;
-    return sotto_rpc_new(&rpc, &fake_api, &(struct sotto_rpc_hooks){ NULL, begin, commit, undo }, NULL) == SOTTO_OK ? 0 : -1;
+    static const struct sotto_rpc_hooks hooks = { .begin = begin, .commit = commit, .abort = undo, .clock_us = clock_us, .told = told };
+    return sotto_rpc_new(&rpc, &fake_api, &hooks, NULL) == SOTTO_OK ? 0 : -1;
 }
 static int teardown(void **state)
 {
@@ -420,6 +437,34 @@ static void test_hooks(void **state)
     assert_non_null(strstr(answer, "There is no such contact: bob."));
 }
 
+/* Each answer is counted once, under its method; what never became a call under none. */
+static void test_told(void **state)
+{
+    (void)state;
+    static const struct { const char *request, *method; int code; } rows[] = {
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_contactAdd\",\"params\":[\"a\"]}", "sotto_contactAdd", 0 },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_contactAdd\",\"params\":[]}", "sotto_contactAdd", -32602 },
+        { "{\"id\":1,\"method\":\"shh_hasKeyPair\",\"params\":[1]}", "shh_hasKeyPair", -32602 },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_none\"}", NULL, -32601 },
+        { "{\"id\":1,\"method\":\"shh_none\"}", NULL, -32601 },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1}", NULL, -32600 },
+        { "[]", NULL, -32600 },
+        { "{", NULL, -32700 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned before = heard.count;
+        ask(rows[i].request);
+        assert_int_equal(heard.count, before + 1);
+        assert_int_equal(heard.code, rows[i].code);
+        assert_int_equal(heard.method == SOTTO_RPC_METHODS, rows[i].method == NULL);
+        assert_int_equal(heard.us, rows[i].method ? 1000 : 0);
+        if (rows[i].method) assert_string_equal(sotto_rpc_method_name(heard.method), rows[i].method);
+    }
+    unsigned before = heard.count;
+    ask("[{\"jsonrpc\":\"2.0\",\"method\":\"sotto_contactAdd\",\"params\":[\"a\"]},{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sotto_contactAdd\",\"params\":[\"b\"]},1]");
+    assert_int_equal(heard.count, before + 3);            /* a notification has an answer too, though nobody hears it */
+}
+
 /* The hash that is stored beside a requestKey says nothing of a passphrase. */
 static void test_hash_hides_secrets(void **state)
 {
@@ -568,7 +613,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_good), T(test_id), T(test_envelope), T(test_params), T(test_values), T(test_batch), T(test_bounds), T(test_scopes), T(test_hooks),
+        T(test_good), T(test_id), T(test_envelope), T(test_params), T(test_values), T(test_batch), T(test_bounds), T(test_scopes), T(test_hooks), T(test_told),
         T(test_hash_hides_secrets), T(test_later), T(test_closed), T(test_too_many), T(test_notification), T(test_texts), T(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
