@@ -223,7 +223,7 @@ static void lines_came(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         uv_read_stop(stream);
         c->reading = false;
         c->eof = true;
-        if (c->in.size > 0 && sotto_buf_add_u8(&c->in, '\n') != SOTTO_OK) c->in.size = 0;     /* the last line needs no end */
+        if (c->in.size > 0 && sotto_buf_add_u8(&c->in, '\n') != SOTTO_OK) c->in.size = c->scanned = 0;      /* the last value needs no end */
         lines_take(c);
         if (c->manner == SOTTO_DOOR_LINES && left_for_good(c)) conn_close(c);
         return;
@@ -259,35 +259,42 @@ static void lines_too_long(struct sotto_door_conn *c)
     if (err == SOTTO_OK) end_if_done(c);
 }
 
-/* Tells the whole lines of `in`, as many as the bound on unanswered ones allows; keeps the rest. Only from loop callbacks. */
+/* Tells the whole values of `in`, as many as the bound on unanswered ones allows; keeps the rest. Only from loop callbacks. */
 static void lines_take(struct sotto_door_conn *c)
 {
     struct sotto_door *door = c->door;
-    size_t from = 0;
+    size_t from = 0, used;
     bool held = false;
     c->hungry = false;
     while (c->manner == SOTTO_DOOR_LINES && !c->ending && !door->freed && !door->draining) {
-        size_t look = from > c->scanned ? from : c->scanned;
-        const uint8_t *end = c->in.size > look ? memchr(c->in.data + look, '\n', c->in.size - look) : NULL;
-        if (!end) break;
+        size_t look = from + c->scanned;
+        if (look == c->in.size || !sotto_cut_end(&c->cut, &used, sotto_span(c->in.data + look, c->in.size - look))) {
+            c->scanned = c->in.size - from;
+            break;
+        }
         held = c->pending >= door->config.pending_max;
-        if (held) break;
-        size_t size = (size_t)(end - c->in.data) - from, next = from + size + 1;
-        while (size > 0 && c->in.data[from + size - 1] == '\r') size--;
-        if (size > door->config.message_max) {
+        if (held) {
+            c->scanned = 0;                     /* looked at again when its turn comes */
+            break;
+        }
+        size_t next = look + used, end = next;
+        c->scanned = 0;
+        while (from < end && sotto_cut_blank(c->in.data[from])) from++;
+        while (end > from && (c->in.data[end - 1] == '\n' || c->in.data[end - 1] == '\r')) end--;
+        if (end - from > door->config.message_max) {
             lines_too_long(c);
             return;
         }
-        bool blank = true;
-        for (size_t i = 0; i < size && blank; i++) blank = c->in.data[from + i] == ' ' || c->in.data[from + i] == '\t';
-        if (!blank) sotto_door_tell(c, sotto_span(c->in.data + from, size), false);
+        if (end > from) sotto_door_tell(c, sotto_span(c->in.data + from, end - from), false);
         from = next;
     }
     if (c->manner != SOTTO_DOOR_LINES || door->freed) return;
+    for (; !held && from < c->in.size && c->scanned > 0 && sotto_cut_blank(c->in.data[from]); from++) c->scanned--;      /* what is between values is no begin of one */
     if (c->in.size > 0 && !c->ending) sotto_buf_drop(&c->in, from);
-    c->scanned = held ? 0 : c->in.size;
     if (c->in.size == 0 && c->in.cap > 4 * SOTTO_DOOR_CHUNK) sotto_buf_free(&c->in);     /* one large message need not stay in memory */
-    if (!held && c->in.size > door->config.message_max && !SOTTO_PLANTED(LINE_UNBOUNDED)) {
+    size_t size = c->in.size;
+    while (size > 0 && c->in.data[size - 1] == '\r') size--;               /* perhaps of its line end */
+    if (!held && size > door->config.message_max && !SOTTO_PLANTED(LINE_UNBOUNDED)) {
         lines_too_long(c);
         return;
     }

@@ -1,11 +1,12 @@
-/* The doors: JSON-RPC bytes in and out, over a unix socket and over HTTP on TCP (experience.md 2.5). Knows nothing of JSON but lines,
- * bodies and frames, and nothing of who may pass: an HTTP head goes to the owner's judge (rpc/gate.h has the rules).
+/* The doors: JSON-RPC bytes in and out, over a unix socket and over HTTP on TCP (experience.md 2.5). Knows nothing of JSON but where
+ * a value ends, bodies and frames, and nothing of who may pass: an HTTP head goes to the owner's judge (rpc/gate.h has the rules).
  *
  * One unix socket, two manners, told apart by the first byte of a connection: an HTTP method is written in capitals, and no JSON
  * value begins with one. On TCP there is HTTP only.
- *     lines      one JSON value per line, \n or \r\n; empty lines are skipped; as many as the client likes without waiting;
- *                replies leave as they are given, in any order, each on a line of its own. A client that shut its sending side
- *                still gets the replies it waits for (its last line needs no end then); one that shut both is gone
+ *     lines      JSON values: an object or list ends where its brackets close, everything at a line end (base/cut.h); empty lines are
+ *                skipped; as many as the client likes without waiting, in as many or few pieces; replies leave as they are given, in any
+ *                order, each on a line of its own. A client that shut its sending side still gets the replies it waits for (its last value
+ *                needs no end then); one that shut both is gone
  *     HTTP       HTTP/1.1, keep-alive; one request at a time: what is sent before the reply came ends the connection, and so does a
  *                client that shuts its sending side
  *     WebSocket  what the judge let through becomes one: one JSON value a message, text or binary in, text out; replies in any order.
@@ -76,7 +77,7 @@ struct sotto_door_config {
     const char *path;                           /* at most 107 bytes (ERR_RANGE); its folder is made with 0700 if it is not there */
     size_t message_max, out_max;                /* 0 in any of these = the default above */
     unsigned conns_max, http_conns_max, pending_max, message_s, idle_s;
-    /* Sent to a line client whose line is too long, before the connection ends; JSON without line end; may be empty. */
+    /* Sent to a line client whose value is too long, before the connection ends; JSON without line end; may be empty. */
     struct sotto_span too_long;
     void *ctx;
     /* Each request is answered by exactly one sotto_door_reply, now or later. */

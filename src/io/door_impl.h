@@ -3,6 +3,7 @@
 #ifndef SOTTO_IO_DOOR_IMPL_H
 #define SOTTO_IO_DOOR_IMPL_H
 
+#include "base/cut.h"
 #include "io/door.h"
 
 #include <sys/un.h>
@@ -40,9 +41,10 @@ struct sotto_door_conn {
     uint64_t read_by_us, write_by_us;           /* UINT64_MAX = none */
     bool reading, writing, eof;
     bool ending;                                /* nothing more is read; closed when all has left */
-    bool hungry;                                /* lines wait in `in` that may be told now */
-    struct sotto_buf in;                        /* the begun line or WebSocket message, or lines that had to wait */
-    size_t scanned;                             /* bytes of in known to hold no line end */
+    bool hungry;                                /* values wait in `in` that may be told now */
+    struct sotto_buf in;                        /* the begun value or WebSocket message, or values that had to wait */
+    struct sotto_cut cut;                       /* how far the value at the begin of in was looked at, */
+    size_t scanned;                             /* and how many bytes that is */
     uv_write_t write;
     unsigned in_write;                          /* pieces of the running write */
     struct sotto_door_out *first, **last;

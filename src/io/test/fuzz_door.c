@@ -5,7 +5,7 @@
  *              end · bit 3: it leaves without reading · bits 4, 5: connections that say nothing meanwhile
  *     then     what the client writes; byte 1 of it decides the manner as it always does
  *
- * On lines, what the owner is told is exactly the lines of the text, as a second and simpler reader finds them, each once and in order;
+ * On lines, what the owner is told is exactly the values of the text, as a second and simpler reader finds them, each once and in order;
  * what the client hears is exactly the answers. Over HTTP, each request is told once and bodies keep their bound. */
 #include "io/door.h"
 #include "support/fuzz_input.h"
@@ -28,7 +28,7 @@ static struct sotto_loop *loop;
 static struct sotto_door *door;
 static char dir[64], path[96];
 static uint8_t written[8192];
-static struct { size_t from, size; } lines[LINES_MAX];   /* what must be told */
+static struct { size_t from, size; } lines[LINES_MAX];   /* the values that must be told */
 static unsigned line_count, told, closed, held_count;
 static bool http, holds, too_long;
 static uint64_t held[PENDING_MAX + 1], talker;
@@ -123,24 +123,48 @@ static void turn(unsigned times)
     while (times--) uv_run(sotto_loop_uv(loop), UV_RUN_NOWAIT);
 }
 
-/* The lines of the whole text, by a reader of its own. Returns how many of them have an end: the last one gets it by the end of file. */
+/* Where the value that begins at `at`, no blank, ends: behind its last bracket, or at a line end. *ended = false: nowhere in this text. */
+static size_t value_end(bool *ended, size_t at, size_t size)
+{
+    const uint8_t *line = memchr(written + at, '\n', size - at);
+    size_t stop = line ? (size_t)(line - written) : size;
+    *ended = line != NULL;
+    if (written[at] != '{' && written[at] != '[') return stop;
+    int open = 0;
+    bool quoted = false;
+    for (size_t i = at; i < stop; i++) {
+        if (quoted && written[i] == '\\') i++;
+        else if (written[i] == '"') quoted = !quoted;
+        else if (!quoted && strchr("{[", written[i]) && written[i]) open++;
+        else if (!quoted && strchr("}]", written[i]) && written[i] && --open == 0) {
+            *ended = true;
+            return i + 1;
+        }
+    }
+    return stop;
+}
+
+/* The values of the whole text, by a reader of its own. Returns how many of them have an end: the last one gets it by the end of file. */
 static unsigned read_lines(size_t size)
 {
     unsigned ended = 0;
     line_count = 0;
     too_long = false;
     for (size_t at = 0; at < size && line_count < LINES_MAX;) {
-        const uint8_t *end = memchr(written + at, '\n', size - at);
-        size_t next = end ? (size_t)(end - written) + 1 : size, length = next - at - (end ? 1 : 0);
+        if (strchr(" \t\r\n", written[at]) && written[at]) {
+            at++;
+            continue;
+        }
+        bool has_end;
+        size_t next = value_end(&has_end, at, size), length = next - at;
         while (length && written[at + length - 1] == '\r') length--;
         if (length > MESSAGE_MAX) {
             too_long = true;
             break;
         }
-        bool blank = true;
-        for (size_t i = 0; i < length; i++) blank &= written[at + i] == ' ' || written[at + i] == '\t';
-        if (!blank) lines[line_count].from = at, lines[line_count++].size = length;
-        if (end) ended = line_count;
+        lines[line_count].from = at;
+        lines[line_count++].size = length;
+        if (has_end) ended = line_count;
         at = next;
     }
     return ended;
