@@ -358,6 +358,33 @@ class Doors(Scenario):
         self.assertEqual(node.call("token list")["items"], [])
         self.before = self.state()
 
+    def test_whisper_tokens(self):
+        """A token for a library that speaks Whisper uses the node; what holds for everybody on it, only who runs it may set."""
+        made = {scopes: self.node.call("token create", name="w" + scopes, scopes=scopes) for scopes in ("x", "a", "rcw", "xa")}
+        setters = (("shh_setMinPoW", [0.2]), ("shh_setMaxMessageSize", [1048576]), ("shh_setBloomFilter", ["0x" + "00" * 64]), ("shh_makeLightClient", []),
+                   ("shh_cancelLightClient", []))
+
+        def code(scopes, method, params, at="/rpc"):
+            token = None if at != "/rpc" else "Bearer " + made[scopes]["secret"]
+            status, _, body = self.door.ask("POST", at, json.dumps({"id": 1, "method": method, "params": params}).encode(), token=token)
+            self.assertEqual(status, 200)
+            return json.loads(body).get("error", {}).get("code")
+        before = self.node.call("relay stats"), code("x", "shh_info", [])
+        for method, params in setters:
+            self.assertEqual(code("x", method, params), 1102, method)
+            self.assertEqual(code("x", method, params, f"/k/{made['x']['secret']}/"), 1102, method)
+            self.assertEqual(code("rcw", method, params), 1102, method)
+        self.assertEqual((self.node.call("relay stats"), code("x", "shh_info", [])), before)
+        for method, params in setters[:2] + setters[3:]:
+            self.assertIsNone(code("a", method, params), method)
+            self.assertIsNone(code("xa", method, params), method)
+        for method, params in (("shh_newSymKey", []), ("shh_info", []), ("shh_post", [{}]), ("shh_newMessageFilter", [{}])):
+            self.assertEqual(code("a", method, params), 1102, method)
+            self.assertNotEqual(code("x", method, params), 1102, method)
+            self.assertNotEqual(code("xa", method, params), 1102, method)
+        for token in made.values():
+            self.node.call("token revoke", token=token["token"])
+
     def revoked(self, made):
         """Its WebSocket ends with it."""
         async def story():
@@ -390,6 +417,52 @@ class Doors(Scenario):
                     jsonschema.Draft7Validator.check_schema(schema)
         self.assertEqual(self.door.call("rpc discover"), document)
         self.refuse(405, 0, "POST", "/openrpc.json", b"{}")
+        described = {m["name"]: m for m in document["methods"]}
+        self.assertEqual({name.split("_")[0] for name in described if not name.startswith(("sotto_", "rpc."))}, {"rpc", "net", "web3", "admin", "shh"})
+        for entry in table:
+            name = harness.method_name(entry["name"])
+            self.assertEqual([p["name"] for p in described[name]["params"]][:len(entry["params"])], [p["name"] for p in entry["params"]], name)
+            if name.startswith("shh_"):
+                self.positions(described[name])
+            elif not name.startswith("sotto_"):
+                self.members(described[name])
+
+    def positions(self, method):
+        """What the node says of parameters by position: as many as the document has, of the kinds that it tells, in its order."""
+        good = {"string": "0x", "integer": 1, "number": 1.5, "object": {}}
+        name, params = method["name"], [good[p["schema"]["type"]] for p in method["params"]]
+        if name == "shh_subscribe":
+            params[0] = "messages"
+        self.assertEqual((method["paramStructure"], [p["required"] for p in method["params"]]), ("by-position", [True] * len(params)))
+        if params:
+            error = self.foreign(name, params + [1])
+            self.assertEqual((error["code"], error["message"]), (-32602, f"too many arguments, want at most {len(params)}"))
+        for i, p in enumerate(method["params"]):
+            error = self.foreign(name, params[:i])
+            self.assertEqual((name, error["code"]), (name, -32602))
+            if name != "shh_subscribe":
+                self.assertEqual(error["message"], f"missing value for required argument {i}")
+                if p["schema"]["type"] != "object":
+                    error = self.foreign(name, params[:i] + [["a list is none of them"]] + params[i + 1:])
+                    self.assertEqual((error["code"], error["message"].split(":")[0]), (-32602, f"invalid argument {i}"), name)
+
+    def members(self, method):
+        """The names of geth that stand in our own table: by name or by position, and nothing beside."""
+        required = {p["name"]: "x" for p in method["params"] if p["required"]}
+        error = self.foreign(method["name"], {**required, "noSuchThing": 1})
+        self.assertEqual((error["code"], error["data"]["field"]), (-32602, "noSuchThing"), method["name"])
+        error = self.foreign(method["name"], list(required.values()) + ["more"])
+        self.assertEqual(error["code"], -32602, method["name"])
+        if required:
+            self.assertEqual(self.foreign(method["name"], [])["data"]["field"], next(iter(required)))
+
+    def foreign(self, name, params):
+        """Over the socket, where subscriptions are possible."""
+        rpc = harness.Rpc(self.node.ready["socket"])
+        rpc.send_raw(json.dumps({"jsonrpc": "2.0", "id": 1, "method": name, "params": params}).encode())
+        answer = json.loads(rpc.line())
+        rpc.close()
+        return answer["error"]
 
     def scraped(self):
         """What Prometheus' own client library reads at /metrics: {family: (type, {labels or suffix: value})}."""

@@ -1,8 +1,9 @@
 // web3-shh as it is published, unmodified, against two nodes: every call it wraps, a subscription, polling, and its callbacks.
 //     node web3.js URL_A ENODE_A URL_B ENODE_B SECONDS
-// The first subscribes, so its address is one of a WebSocket. Prints a line for each part; status 0 = all of it held.
+// The first subscribes, so its address is one of a WebSocket, or the path of a unix socket. Prints a line for each part; status 0 = all of it held.
 "use strict";
 const assert = require("assert");
+const net = require("net");
 const Shh = require("web3-shh");
 
 const [, , urlA, enodeA, urlB, enodeB, seconds] = process.argv;
@@ -22,12 +23,21 @@ async function poll(shh, filter, count) {
   return got;
 }
 
-async function keys(shh) {
-  assert.strictEqual(await shh.getVersion(), "6.0");
-  assert.deepStrictEqual(Object.keys(await shh.getInfo()).sort(), ["maxMessageSize", "memory", "messages", "minPow"]);
+// What holds for the whole node and all who use it is not for a token of this scope alone.
+async function limits(shh, url) {
+  if (url.includes("/k/")) {
+    for (const call of [shh.setMaxMessageSize(1048576), shh.setMinPoW(0.2)]) await assert.rejects(call, /You may not do this here: shh_set\w+ needs a\./);
+    return;
+  }
   assert.strictEqual(await shh.setMaxMessageSize(1048576), true);
   assert.strictEqual(await shh.setMinPoW(0.2), true);
   await fails(shh.setMaxMessageSize(10485761), "message size too large [10485761>10485760]");
+}
+
+async function keys(shh, url) {
+  assert.strictEqual(await shh.getVersion(), "6.0");
+  assert.deepStrictEqual(Object.keys(await shh.getInfo()).sort(), ["maxMessageSize", "memory", "messages", "minPow"]);
+  await limits(shh, url);
   const pair = await shh.newKeyPair();
   const secret = await shh.getPrivateKey(pair);
   const again = await shh.addPrivateKey(secret);
@@ -78,10 +88,19 @@ async function messages(a, b) {
   console.log("messages");
 }
 
+// Over a unix socket the library writes no line end, and calls of one moment in one piece.
+async function together(shh) {
+  const had = await Promise.all(Array.from({ length: 50 }, () => shh.newSymKey()));
+  assert.strictEqual(new Set(had).size, 50);
+  assert.deepStrictEqual(await Promise.all(had.map((id) => shh.deleteSymKey(id))), had.map(() => true));
+}
+
 async function main() {
-  const a = new Shh(urlA), b = new Shh(urlB);      // as every program that takes only an address
-  await keys(a);
-  await keys(b);
+  const open = (url) => url.startsWith("/") ? new Shh(url, net) : new Shh(url);      // as every program that takes only an address
+  const a = open(urlA), b = open(urlB);
+  await keys(a, urlA);
+  await keys(b, urlB);
+  await together(a);
   await messages(a, b);
   clearTimeout(late);
   process.exit(0);
