@@ -13,6 +13,7 @@ WHAT = {
     "whisper": "shh/6: envelopes, work, pool", "relay": "the network of one node", "identity": "certificate, link, first contact",
     "conversation": "ratchet, one-time keys, cells", "files": "chunked, sealed blobs", "io": "loop, sockets, disk", "rpc": "methods, JSON-RPC",
     "node": "where cores meet io", "sim": "the other world", "sottod": "the daemon", "sotto": "the command line", "sotto-lab": "experiments",
+    "sotto-portmap": "asks routers",
 }
 WIDTH, HEIGHT, LANE, GAP_X, GAP_Y, MARGIN = 226, 54, 8, 26, 46, 20      # LANE: what a passing arrow takes of a row
 
@@ -90,7 +91,7 @@ def draw(graph):
     spec = importlib.util.spec_from_file_location("house", os.path.join(ROOT, "tests", "house", "house.py"))
     house = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(house)
-    order = ["base", "crypto", "wire", *house.CORES, "rpc", "io", "node", "sim", "sottod", "sotto", "sotto-lab"]
+    order = ["base", "crypto", "wire", *house.CORES, "rpc", "io", "node", "sim", "sottod", "sotto", "sotto-portmap", "sotto-lab"]
     rows, row_of = layers(graph, order, house)
     chains = []
     for room, use in arrows(graph, order):

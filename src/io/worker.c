@@ -84,7 +84,9 @@ static void lane_main(void *arg)
 /* The loop runs on while a job is under way. */
 static void keep_loop(struct sotto_workers *w)
 {
-    if (w->lanes[SOTTO_LANE_WORK].count + w->lanes[SOTTO_LANE_MINE].count > 0) uv_ref((uv_handle_t *)&w->async);
+    unsigned count = 0;
+    for (unsigned i = 0; i < SOTTO_LANES; i++) count += w->lanes[i].count;
+    if (count > 0) uv_ref((uv_handle_t *)&w->async);
     else uv_unref((uv_handle_t *)&w->async);
 }
 

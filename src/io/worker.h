@@ -1,7 +1,7 @@
-/* Long work beside the loop: Argon2id, files, mining.
+/* Long work beside the loop: Argon2id, files, mining, routers.
  *
- * Two lanes of one thread each, started by their first job: WORK for what somebody waits for, MINE at nice 10 for proofs of
- * work. Jobs of a lane run one after the other, in order. Threads: all functions on the loop's thread.
+ * Lanes of one thread each, started by their first job: WORK for what somebody waits for, MINE at nice 10 for proofs of
+ * work, ASK for what waits itself, on others and for seconds. Jobs of a lane run one after the other, in order. Threads: all functions on the loop's thread.
  *
  *     sotto_workers_run -> run(arg, cancel) on the worker -> done(arg, cancelled) on the loop: exactly once per accepted job
  *
@@ -15,7 +15,7 @@
 
 struct sotto_workers;
 struct sotto_job;
-enum sotto_lane { SOTTO_LANE_WORK, SOTTO_LANE_MINE, SOTTO_LANES };
+enum sotto_lane { SOTTO_LANE_WORK, SOTTO_LANE_MINE, SOTTO_LANE_ASK, SOTTO_LANES };
 
 /* Polls cancel where it can take longer than about 50 ms; becomes true once and stays. */
 typedef void sotto_job_run_fn(void *arg, const atomic_bool *cancel);
