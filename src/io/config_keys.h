@@ -18,6 +18,7 @@
     X(NETWORK_STATIC, "network.static", LIST, "", 1, 512, 0, "network.md 1", "peers that are always dialled, as enode or enr")\
     X(NETWORK_BOOTSTRAP, "network.bootstrap", LIST, "", 1, 512, RESTART, "network.md 1", "nodes where the search for others begins, as enode or enr") \
     X(NETWORK_DISCOVERY, "network.discovery", BOOL, "true", 0, 1, RESTART, "network.md 1", "looks for other nodes by discovery v4, on UDP at the same port; off with network.local unless set") \
+    X(NETWORK_NAT, "network.nat", BOOL, "true", 0, 1, RESTART, "network.md 1", "asks the router for its port, by UPnP, then NAT-PMP, so that others can dial this node; never with network.local") \
     X(NETWORK_PROXY, "network.proxy", STRING, "", 0, 64, RESTART, "network.md 1", "SOCKS5 proxy for every dial, as address:port; such as that of Tor") \
     X(NETWORK_PROXY_ONLY, "network.proxy_only", BOOL, "false", 0, 1, RESTART, "network.md 1", "nothing leaves but through the proxy: no UDP, no discovery, no port mapping, listens on loopback only") \
     X(NETWORK_LOCAL, "network.local", BOOL, "false", 0, 1, RESTART, "G-03", "this machine only: listens and dials on 127.0.0.1")   \

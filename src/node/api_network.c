@@ -55,8 +55,10 @@ static void network_peers(void *ctx, struct sotto_call *call, const struct sotto
 
 static void network_self(void *ctx, struct sotto_call *call, const struct sotto_network_self_params *p)
 {
+    json_t *o = sotto_discovery_json(ctx);
     (void)p;
-    sotto_call_result(call, sotto_discovery_json(ctx));
+    json_object_set_new(o, "nat", sotto_nat_json(ctx));
+    sotto_call_result(call, o);
 }
 
 /* Static peers that were added stay after a restart: they are kept in the store, beside network.static of the configuration. */

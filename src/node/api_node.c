@@ -163,6 +163,14 @@ static void doctor_network(struct doctor *d)
     check(d, "clock", off ? "fail" : "ok", what, off ? "Others would refuse what is sent." : "", off ? "Set the clock." : "");
 }
 
+static void doctor_nat(struct doctor *d)
+{
+    char what[160], why[240];
+    const char *todo;
+    bool good = sotto_nat_words(d->node, what, why, &todo);
+    check(d, "nat", good ? "ok" : "warn", what, why, todo);
+}
+
 static void doctor_backup(struct doctor *d)
 {
     uint64_t now = sotto_io_now().wall_ms;
@@ -186,6 +194,7 @@ static void node_doctor(void *ctx, struct sotto_call *call, const struct sotto_n
     doctor_disk(&d);
     doctor_store(&d);
     doctor_network(&d);
+    doctor_nat(&d);
     doctor_limits(&d);
     doctor_backup(&d);
     check(&d, "version", "ok", "Sotto " SOTTO_VERSION ".", "", "");

@@ -15,6 +15,7 @@
 #include "node/history.h"
 #include "node/keys.h"
 #include "node/meter.h"
+#include "node/nat.h"
 #include "node/node.h"
 #include "node/render.h"
 #include "relay/net.h"
@@ -98,6 +99,8 @@ struct sotto_node {
     struct sotto_secret *book_key;        /* guarded */
     uint64_t book_saved_us;
     struct sotto_discovery *discovery;    /* NULL: off */
+    struct sotto_nat *nat;                /* NULL: off */
+    struct sotto_addr nat_listen;         /* nat.h: what a router would lead to; family 0: nothing */
     struct sotto_chacha_rng rng;
     struct sotto_timer *net_timer, *chat_timer, *house_timer;
     struct sotto_outq outq;
@@ -112,6 +115,7 @@ struct sotto_node {
     int exit_code;
     bool stopping, wipe_all;
     char log_level[8];                    /* log.level when it was last taken over */
+    bool drained;                         /* stopping: the doors have said all they had to say */
     unsigned lock_warned, house_ticks;    /* lock_warned: regions not locked when it was last told */
 
     struct sotto_node_account *accounts[SOTTO_ACCOUNTS_MAX];
@@ -166,6 +170,7 @@ enum sotto_err sotto_node_config(struct sotto_node *n, struct sotto_config **out
 void sotto_node_configured(struct sotto_node *n);     /* takes over what may change while running */
 bool sotto_config_again(struct sotto_node *n);        /* SIGHUP (api_config.c) */
 void sotto_node_stop(struct sotto_node *n);           /* in the next turn of the loop: the running call is answered first */
+void sotto_node_ending(struct sotto_node *n);         /* something that a stop waits for is over */
 
 /* doors.c */
 int sotto_doors_start(struct sotto_node *n, char problem[1024]);       /* 0, or an exit code */

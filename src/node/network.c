@@ -442,6 +442,7 @@ void sotto_network_external(struct sotto_node *n, const struct sotto_addr *addr)
 
 void sotto_network_stop(struct sotto_node *n)
 {
+    sotto_nat_stop(n);
     sotto_discovery_stop(n);
     if (!n->net) return;
     sotto_neighbours_save(n);
@@ -454,6 +455,7 @@ void sotto_network_stop(struct sotto_node *n)
 void sotto_network_free(struct sotto_node *n)
 {
     struct mine *m;
+    sotto_nat_free(n);
     sotto_discovery_free(n);
     while ((m = n->mine_waiting)) {
         n->mine_waiting = m->next;

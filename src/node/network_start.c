@@ -100,6 +100,7 @@ static enum sotto_err listen_all(struct sotto_node *n, uint16_t port, struct sot
                      sotto_err_name(err), *in_use ? " (2003 PORT_USED)" : "");
             return err;
         }
+        sotto_nat_listen(n, &got);
         if (bound->family == 0) *bound = got;
     }
     return SOTTO_OK;
@@ -199,6 +200,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         sotto_io_net_unlisten(n->io_net);
         sotto_discovery_unlisten(n);
         bound.family = 0;
+        n->nat_listen.family = 0;
         port = (uint16_t)(20000 + sotto_rng_below(&n->rng.rng, 40000));
     }
     if (err != SOTTO_OK) return err;
@@ -215,6 +217,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         n->everywhere = true;
         n->self.addr = (struct sotto_addr){ .ip = { 127, 0, 0, 1 }, .port = bound.port, .family = 4 };
     }
+    SOTTO_TRY(sotto_nat_start(n));
     sotto_neighbours_load(n);
     struct sotto_now now = sotto_io_now();
     for (unsigned i = 0; i < sotto_config_list_size(n->config, SOTTO_KEY_NETWORK_STATIC); i++) {

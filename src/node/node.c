@@ -277,14 +277,23 @@ static void ready(struct sotto_node *n, bool json)
 }
 
 static void stop_now(void *arg) { sotto_loop_stop(((struct sotto_node *)arg)->loop); }
-static void drained(void *ctx) { stop_now(ctx); }
+void sotto_node_ending(struct sotto_node *n)
+{
+    if (n->stopping && n->drained && !sotto_nat_busy(n)) stop_now(n);
+}
+static void drained(void *ctx)
+{
+    struct sotto_node *n = ctx;
+    n->drained = true;
+    sotto_node_ending(n);
+}
 static void stop_late(void *ctx, struct sotto_now now)
 {
     (void)now;
     stop_now(ctx);
 }
 
-/* Answers that are under way leave first, disconnects too; at most 2 s. */
+/* Answers that are under way leave first, disconnects too, and what a router leads to us is given back: at most 2 s, with a router 4 s. */
 void sotto_node_stop(struct sotto_node *n)
 {
     if (n->stopping) return;
@@ -297,7 +306,7 @@ void sotto_node_stop(struct sotto_node *n)
     sotto_timer_stop(n->chat_timer);
     sotto_timer_free(n->house_timer);
     n->house_timer = NULL;
-    if (sotto_timer_new(&n->house_timer, n->loop, stop_late, n) == SOTTO_OK) sotto_timer_set(n->house_timer, sotto_io_now().mono_us + 2000000);
+    if (sotto_timer_new(&n->house_timer, n->loop, stop_late, n) == SOTTO_OK) sotto_timer_set(n->house_timer, sotto_io_now().mono_us + (sotto_nat_busy(n) ? 4000000 : 2000000));
     sotto_door_drain(n->door, drained, n);
 }
 

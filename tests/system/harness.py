@@ -351,7 +351,7 @@ class Network:
         try:
             for number in range(1, count + 1):
                 self.add(number)
-            self.alice, self.bob = (self.nodes[-2:] if count > 1 else [self.nodes[0], None])
+            self.alice, self.bob = (self.nodes[-2:] if count > 1 else [*self.nodes, None, None][:2])
             if count == 2:                             # each is the other's neighbour: who dials nobody has no first hop
                 self.alice.call("peer add", address=self.bob.ready["peer"])
             if people:
