@@ -32,10 +32,10 @@ enum sim_attack {
     SIM_ATTACKS
 };
 enum sim_evict {
-    SIM_EVICT_RATING,                             /* the product */
+    SIM_EVICT_PLACE,                              /* the product: lowest rating, as if nothing were shorter than a native envelope (whisper/rules.h) */
+    SIM_EVICT_RATING,                             /* lowest rating, as Whisper has it */
     SIM_EVICT_OLDEST,                             /* a full pool drops what came first */
-    SIM_EVICT_NEWEST,                             /* a full pool takes nothing more */
-    SIM_EVICT_PLACE                               /* rating, as if nothing were smaller than a native envelope: not in the product */
+    SIM_EVICT_NEWEST                              /* a full pool takes nothing more */
 };
 struct sim_defence {
     bool floor;                                   /* least rating: work for size and life (W-03, W-09) */

@@ -29,15 +29,23 @@ enum sotto_err __wrap_sotto_pool_add(struct sotto_pool *p, const struct sotto_po
     struct sim_attack_switch *s = &sim_attack_switch;
     if (!s->on) return __real_sotto_pool_add(p, entry, e, rlp, id, rating, source);
     s->arrivals++;
-    if (s->evict == SIM_EVICT_OLDEST) rating = (double)s->arrivals;   /* what came last is best */
-    if (s->evict == SIM_EVICT_NEWEST) rating = 1;                     /* all alike: nobody makes room for anybody */
-    if (s->evict == SIM_EVICT_PLACE && rlp.size < SOTTO_NATIVE_RLP) rating *= (double)rlp.size / SOTTO_NATIVE_RLP;
     if (!s->quota && source.from != SOTTO_FROM_SELF) source = (struct sotto_pool_source){ SOTTO_FROM_OUTBOUND, s->arrivals };
     enum sotto_err err = __real_sotto_pool_add(p, entry, e, rlp, id, rating, source);
     struct sim_attack_side *side = marked(e) ? &s->honest : &s->attacker;
     if (err == SOTTO_OK) side->let_in++;
     else if (err != SOTTO_ERR_ENV_DUPLICATE) side->refused++;
     return err;
+}
+
+double __real_sotto_rules_worth(double rating, size_t data_size);
+double __wrap_sotto_rules_worth(double rating, size_t data_size);
+double __wrap_sotto_rules_worth(double rating, size_t data_size)
+{
+    const struct sim_attack_switch *s = &sim_attack_switch;
+    if (!s->on || s->evict == SIM_EVICT_PLACE) return __real_sotto_rules_worth(rating, data_size);
+    if (s->evict == SIM_EVICT_OLDEST) return (double)s->arrivals;     /* what came last is best */
+    if (s->evict == SIM_EVICT_NEWEST) return 1;                       /* all alike: nobody makes room for anybody */
+    return rating;
 }
 
 enum sotto_err __real_sotto_rules_before_work(uint32_t *late_s, const struct sotto_envelope *e, const struct sotto_rules *rules);

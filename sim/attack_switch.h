@@ -1,7 +1,8 @@
 /* Defences taken away for the laboratory, without a hole in the product: a program that links sotto_sim_attack has its calls of
  *
  *     sotto_pool_new             another floor to begin with
- *     sotto_pool_add             another order of eviction; every envelope from a link of its own
+ *     sotto_pool_add             every envelope from a link of its own
+ *     sotto_rules_worth          another order of eviction
  *     sotto_rules_before_work    no cap on the life of an envelope
  *
  * led through attack_switch.c by the linker. While `on` is false they go straight through. No other program links it. Threads: one. */
@@ -16,7 +17,7 @@ struct sim_attack_switch {
     bool on, quota, cap;
     enum sim_evict evict;
     double floor;
-    uint64_t arrivals;                            /* so far: rating or link of the next, where these are taken away */
+    uint64_t arrivals;                            /* so far: worth or link of the next, where these are taken away */
     uint8_t mark[SIM_ATTACK_MARK];
     struct sim_attack_side honest, attacker;
 };

@@ -27,14 +27,15 @@ struct cell { const char *attack, *defence; enum sim_attack kind; struct sim_def
 #define RATING { .evict = SIM_EVICT_RATING }
 #define QUOTA { .evict = SIM_EVICT_NEWEST, .quota = true }
 #define CAP { .evict = SIM_EVICT_NEWEST, .cap = true }
-#define ALL { .evict = SIM_EVICT_RATING, .floor = true, .quota = true, .cap = true }
+#define ALL { .evict = SIM_EVICT_PLACE, .floor = true, .quota = true, .cap = true }
 static const struct cell cells[] = {
     { "calm", "all", SIM_ATTACK_CALM, ALL },
     { "expiry", "none", SIM_ATTACK_EXPIRY, NONE }, { "expiry", "cap", SIM_ATTACK_EXPIRY, CAP }, { "expiry", "quota", SIM_ATTACK_EXPIRY, QUOTA },
     { "expiry", "rating", SIM_ATTACK_EXPIRY, RATING }, { "expiry", "floor", SIM_ATTACK_EXPIRY, FLOOR }, { "expiry", "all", SIM_ATTACK_EXPIRY, ALL },
     { "count", "none", SIM_ATTACK_COUNT, NONE }, { "count", "quota", SIM_ATTACK_COUNT, QUOTA }, { "count", "rating", SIM_ATTACK_COUNT, RATING },
-    { "count", "floor", SIM_ATTACK_COUNT, FLOOR }, { "count", "all", SIM_ATTACK_COUNT, ALL },
-    { "count", "place", SIM_ATTACK_COUNT, { .evict = SIM_EVICT_PLACE, .floor = true, .quota = true, .cap = true } },
+    { "count", "place", SIM_ATTACK_COUNT, { .evict = SIM_EVICT_PLACE } }, { "count", "floor", SIM_ATTACK_COUNT, FLOOR },
+    { "count", "bytes", SIM_ATTACK_COUNT, { .evict = SIM_EVICT_RATING, .floor = true, .quota = true, .cap = true } },
+    { "count", "all", SIM_ATTACK_COUNT, ALL },
     { "size", "none", SIM_ATTACK_SIZE, NONE }, { "size", "quota", SIM_ATTACK_SIZE, QUOTA }, { "size", "rating", SIM_ATTACK_SIZE, RATING },
     { "size", "floor", SIM_ATTACK_SIZE, FLOOR }, { "size", "all", SIM_ATTACK_SIZE, ALL },
     { "sybil", "none", SIM_ATTACK_SYBIL, NONE }, { "sybil", "quota", SIM_ATTACK_SYBIL, QUOTA }, { "sybil", "rating", SIM_ATTACK_SYBIL, RATING },
@@ -60,8 +61,9 @@ static int usage(const char *why)
           "  none     a full pool takes nothing more; the rate of a link and the bounds of the pool stand always\n"
           "  cap      no life above a day          quota    a share of the pool for each link\n"
           "  rating   lowest rating leaves first   floor    work for size and life\n"
+          "  place    rating, as if nothing were shorter than a native envelope\n"
           "  all      the product\n"
-          "  place    the product, if its pool took nothing for smaller than a native envelope: what it lacks\n\n"
+          "  bytes    the product, if its pools went by Whisper's rating alone: by work for bytes\n\n"
           "  --seed S     of the first trial (1)\n"
           "  --trials N   worlds for each line (4), 2 to 200\n"
           "  --jobs N     processes; the result is the same for any number\n"

@@ -14,7 +14,7 @@
 #define CORES 16.0
 
 static const struct sim_defence none = { .evict = SIM_EVICT_NEWEST };
-static const struct sim_defence product = { .floor = true, .evict = SIM_EVICT_RATING, .quota = true, .cap = true };
+static const struct sim_defence product = { .floor = true, .evict = SIM_EVICT_PLACE, .quota = true, .cap = true };
 
 static uint64_t seed(void)
 {
@@ -74,6 +74,18 @@ static void flood(void **state)
     assert_true(all.tries > bare.tries);
 }
 
+/* W-06: the smallest, each at the price of its bytes. By that price alone they push out what is honest; by what a place is worth they do not. */
+static void count(void **state)
+{
+    (void)state;
+    struct sim_defence d = product;
+    d.evict = SIM_EVICT_RATING;
+    struct sim_attack_result bytes = run(SIM_ATTACK_COUNT, d), all = run(SIM_ATTACK_COUNT, product);
+    assert_true(lost(&bytes) > 0.4 && gone(&bytes) > 0.4);
+    assert_true(lost(&all) < 0.1 && gone(&all) < 0.35);               /* gone: 3 % +- 4; some of the small ones have work enough by luck */
+    assert_true(all.attack_pooled > 0);           /* it is not turned away at the gate: what it takes is room that nobody else wants */
+}
+
 /* W-06: many identities that pay nothing fill every pool. Whose envelopes leave? */
 static void eviction(void **state)
 {
@@ -82,7 +94,7 @@ static void eviction(void **state)
     d.evict = SIM_EVICT_NEWEST;
     d.floor = false;
     struct sim_attack_result newest = run(SIM_ATTACK_SYBIL, d);
-    d.evict = SIM_EVICT_RATING;
+    d.evict = SIM_EVICT_PLACE;
     struct sim_attack_result lowest = run(SIM_ATTACK_SYBIL, d);
     assert_true(lost(&newest) > 0.5);             /* quotas alone: a dozen links of 10 % each own all of it */
     assert_true(lost(&lowest) < 0.1 && gone(&lowest) < 0.1);          /* with the rating: what cost nothing leaves first */
@@ -110,7 +122,7 @@ int main(void)
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     print_message("SOTTO_SEED=%llu\n", (unsigned long long)seed());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calm), cmocka_unit_test(expiry), cmocka_unit_test(flood), cmocka_unit_test(eviction), cmocka_unit_test(work),
+        cmocka_unit_test(calm), cmocka_unit_test(expiry), cmocka_unit_test(flood), cmocka_unit_test(count), cmocka_unit_test(eviction), cmocka_unit_test(work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

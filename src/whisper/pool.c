@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "whisper/heap.h"
 #include "whisper/ids.h"
+#include "whisper/rules.h"
 
 #include <bsd/sys/tree.h>
 #include <float.h>
@@ -39,6 +40,7 @@ struct entry {
     struct entry *sample_chain;
     uint64_t sample;                              /* place in the table of samples */
     bool shown;                                   /* stands in it */
+    bool crowds;                                  /* counts for the floor */
     struct group *group[IN_COUNT];                /* NULL: has no such quota */
     uint8_t bytes[];
 };
@@ -51,8 +53,8 @@ struct sotto_pool {
     struct groups groups;
     struct group_list over;
     struct entry **table;                         /* table_size chains by hash, then as many by sample */
-    uint32_t table_size, count;
-    uint64_t bytes, held, sizes, seq, evicted;
+    uint32_t table_size, count, crowd;            /* crowd, crowd_bytes: of those that no honest newcomer can push out */
+    uint64_t bytes, crowd_bytes, held, sizes, seq, evicted;
     struct sotto_ids gone;
     uint8_t key[16];
     double floor;
@@ -62,16 +64,16 @@ struct sotto_pool {
 
 int sotto_pool_compare(const struct sotto_pool_entry *a, const struct sotto_pool_entry *b)
 {
-    if (a->rating != b->rating) return a->rating > b->rating ? -1 : 1;
+    if (a->worth != b->worth) return a->worth > b->worth ? -1 : 1;
     if (a->expiry != b->expiry) return a->expiry < b->expiry ? -1 : 1;
     return -memcmp(a->hash, b->hash, 32);
 }
 static bool worse(const void *a, const void *b) { return sotto_pool_compare(&((const struct entry *)a)->e, &((const struct entry *)b)->e) > 0; }
-/* Ratings are finite and not negative: as bits they stand in the same order. */
-static uint64_t rating_key(const struct entry *e)
+/* What they are worth is finite and not negative: as bits it stands in the same order. */
+static uint64_t worth_key(const struct entry *e)
 {
     uint64_t bits;
-    memcpy(&bits, &e->e.rating, sizeof bits);
+    memcpy(&bits, &e->e.worth, sizeof bits);
     return bits;
 }
 static int compare_group(const struct group *a, const struct group *b)
@@ -117,11 +119,16 @@ static bool over_quota(const struct sotto_pool *p, const struct group *g, uint64
     uint64_t count_max = p->config.entries_max * quota_pct(g) / 100;
     return g->bytes + more_bytes > p->config.bytes_max * quota_pct(g) / 100 || g->count + more > (count_max ? count_max : 1);
 }
-static unsigned fill_pct(const struct sotto_pool *p)
+static unsigned pct(const struct sotto_pool *p, uint64_t bytes, uint64_t count)
 {
-    uint64_t bytes = p->bytes * 100 / p->config.bytes_max, count = (uint64_t)p->count * 100 / p->config.entries_max;
+    bytes = bytes * 100 / p->config.bytes_max;
+    count = count * 100 / p->config.entries_max;
     return (unsigned)(bytes > count ? bytes : count);
 }
+static unsigned fill_pct(const struct sotto_pool *p) { return pct(p, p->bytes, p->count); }
+/* What moves the floor. Short envelopes reach the floor for little, but are worth less than it: they stand in nobody's way, and a hundredth of a core
+ * could fill the pool with them and so double everybody's work minute after minute. */
+static unsigned crowd_pct(const struct sotto_pool *p) { return pct(p, p->crowd_bytes, p->crowd); }
 
 static void mark_over(struct sotto_pool *p, struct group *g)
 {
@@ -136,16 +143,19 @@ static void mark_over(struct sotto_pool *p, struct group *g)
  * set aside for a newcomer that then does not come in finds its old place. */
 static void attach(struct sotto_pool *p, struct entry *e)
 {
-    if (!e->e.held) sotto_heap_add(&p->worst, rating_key(e), e);
+    if (!e->e.held) sotto_heap_add(&p->worst, worth_key(e), e);
     sotto_heap_add(&p->expiries, e->e.expiry, e);
     p->count++;
     p->bytes += e->e.rlp.size;
     p->sizes += e->e.size;
+    e->crowds = e->e.worth >= p->config.floor;
+    p->crowd += e->crowds;
+    p->crowd_bytes += e->crowds ? e->e.rlp.size : 0;
     if (e->e.held) p->held += e->e.rlp.size;
     for (int in = 0; in < IN_COUNT; in++) {
         struct group *g = e->group[in];
         if (!g) continue;
-        sotto_heap_add(&g->entries, rating_key(e), e);
+        sotto_heap_add(&g->entries, worth_key(e), e);
         g->count++;
         g->bytes += e->e.rlp.size * (SOTTO_PLANTED(QUOTA_COUNTED_TWICE) ? 2 : 1);
         mark_over(p, g);
@@ -158,6 +168,8 @@ static void detach(struct sotto_pool *p, struct entry *e)
     p->count--;
     p->bytes -= e->e.rlp.size;
     p->sizes -= e->e.size;
+    p->crowd -= e->crowds;
+    p->crowd_bytes -= e->crowds ? e->e.rlp.size : 0;
     if (e->e.held) p->held -= e->e.rlp.size;
     for (int in = 0; in < IN_COUNT; in++) {
         struct group *g = e->group[in];
@@ -285,7 +297,7 @@ static enum sotto_err room_in_group(struct sotto_pool *p, struct aside *aside, s
 {
     while (over_quota(p, g, e->rlp.size, 1)) {
         struct entry *worst = sotto_heap_top(&g->entries);
-        if (!worst || worst->e.rating >= e->rating) return SOTTO_ERR_ENV_QUOTA;
+        if (!worst || worst->e.worth >= e->worth) return SOTTO_ERR_ENV_QUOTA;
         SOTTO_TRY(set_aside(p, aside, worst));
     }
     return SOTTO_OK;
@@ -297,7 +309,7 @@ static enum sotto_err room_in_pool(struct sotto_pool *p, struct aside *aside, co
         struct group *g = TAILQ_FIRST(&p->over);
         struct entry *worst = sotto_heap_top(g ? &g->entries : &p->worst);
         if (!worst) return SOTTO_ERR_FULL;
-        if (!g && !e->own && worst->e.rating >= e->rating) return SOTTO_ERR_FULL;
+        if (!g && !e->own && worst->e.worth >= e->worth) return SOTTO_ERR_FULL;
         SOTTO_TRY(set_aside(p, aside, worst));
     }
     return SOTTO_OK;
@@ -338,7 +350,8 @@ static struct entry *entry_new(struct sotto_pool *p, const struct sotto_envelope
     memset(n, 0, sizeof *n);
     memcpy(n->bytes, rlp.data, rlp.size);
     n->e = (struct sotto_pool_entry){ .expiry = e->expiry, .ttl = e->ttl, .sent = sotto_envelope_sent(e), .own = own, .held = own,
-                                      .size = (uint32_t)sotto_envelope_size(e), .rating = rating, .seq = p->seq + 1, .source = own ? 0 : source.peer, .index = id.index,
+                                      .size = (uint32_t)sotto_envelope_size(e), .rating = rating, .worth = sotto_rules_worth(rating, e->data.size),
+                                      .seq = p->seq + 1, .source = own ? 0 : source.peer, .index = id.index,
                                       .rlp = sotto_span(n->bytes, rlp.size) };
     SOTTO_ASSERT(e->data.data >= rlp.data && e->data.data + e->data.size <= rlp.data + rlp.size);
     n->e.data = sotto_span(n->bytes + (e->data.data - rlp.data), e->data.size);
@@ -433,7 +446,7 @@ void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32])
     if (!e || !e->e.held) return;
     e->e.held = false;
     p->held -= e->e.rlp.size;
-    sotto_heap_add(&p->worst, rating_key(e), e);
+    sotto_heap_add(&p->worst, worth_key(e), e);
 }
 
 enum sotto_err sotto_pool_withdraw(struct sotto_pool *p, const uint8_t hash[32])
@@ -450,7 +463,7 @@ static double floor_at(const struct sotto_pool *p) { return fmin(ldexp(p->config
 
 static bool move_floor(struct sotto_pool *p, uint64_t mono_us)
 {
-    unsigned fill = fill_pct(p);
+    unsigned fill = crowd_pct(p);
     if (fill >= SOTTO_POOL_FLOOR_DOWN_PCT) p->low_since_us = NONE;
     else if (p->low_since_us == NONE) p->low_since_us = mono_us;
     if (fill > SOTTO_POOL_FLOOR_UP_PCT && mono_us >= p->floor_up_us && p->floor_steps < SOTTO_POOL_FLOOR_STEPS_MAX) {
@@ -490,7 +503,7 @@ uint64_t sotto_pool_next_expiry(const struct sotto_pool *p)
 
 uint64_t sotto_pool_floor_deadline(const struct sotto_pool *p)
 {
-    if (fill_pct(p) > SOTTO_POOL_FLOOR_UP_PCT) return p->floor_steps < SOTTO_POOL_FLOOR_STEPS_MAX ? p->floor_up_us : NONE;
+    if (crowd_pct(p) > SOTTO_POOL_FLOOR_UP_PCT) return p->floor_steps < SOTTO_POOL_FLOOR_STEPS_MAX ? p->floor_up_us : NONE;
     return p->floor_steps && p->low_since_us != NONE ? p->low_since_us + SOTTO_POOL_FLOOR_DOWN_US : NONE;
 }
 

@@ -1,9 +1,10 @@
 /* The pool of live envelopes of a node: bounded in bytes and entries, ordered by rating (network.md 5, rows W-05..W-09).
  *
- * One number, the rating, decides who comes in, who leaves first and who is passed on first. Below it stand quotas: one link
- * may not own the pool. Who is evicted or expires is remembered for a while, so that it does not come back.
+ * One number, the rating, decides who is let in; who leaves first and who is passed on first is decided by what it is worth: the rating, as if
+ * nothing were shorter than a native envelope (whisper/rules.h). Below it stand quotas: one link may not own the pool. Who is evicted or
+ * expires is remembered for a while, so that it does not come back.
  *
- *     order of eviction: low rating, then later expiry, then smaller hash
+ *     order of eviction: low worth, then later expiry, then smaller hash
  *
  * Times are unix seconds as the caller sees them (corrected by the clock check). Threads: one owner. */
 #ifndef SOTTO_WHISPER_POOL_H
@@ -18,7 +19,7 @@
 #define SOTTO_POOL_OUTBOUND_PCT 25u               /* ... to one that we dialled */
 #define SOTTO_POOL_TOPIC_PCT 2u                   /* ... to one foreign topic, once the pool is half full */
 #define SOTTO_POOL_HELD_PCT 25u                   /* ... to what callers of shh_post made and nobody has taken yet */
-#define SOTTO_POOL_FLOOR_UP_PCT 75u               /* fuller than this: the floor doubles */
+#define SOTTO_POOL_FLOOR_UP_PCT 75u               /* fuller than this of what is worth the floor: the floor doubles */
 #define SOTTO_POOL_FLOOR_DOWN_PCT 50u             /* below this for SOTTO_POOL_FLOOR_DOWN_US: it halves */
 #define SOTTO_POOL_FLOOR_UP_US 60000000u          /* least time between two doublings: peers must hear of the first */
 #define SOTTO_POOL_FLOOR_DOWN_US 600000000u       /* 10 min: no flapping */
@@ -38,7 +39,8 @@ struct sotto_pool_source { enum sotto_pool_from from; uint64_t peer; };
 /* What everybody may read of an entry. Borrowed: valid until the next call that changes the pool. */
 struct sotto_pool_entry {
     uint8_t hash[32];
-    double rating;                                /* as it was judged when it came */
+    double rating;                                /* as it was judged when it came: what peers ask for */
+    double worth;                                 /* what it keeps its place by */
     uint32_t expiry, ttl, sent;
     uint8_t topic[4];
     uint32_t size;                                /* size(): 20 + data */
@@ -61,7 +63,7 @@ struct sotto_pool_id sotto_pool_id(const struct sotto_pool *p, const uint8_t has
 
 /* Takes a copy of one envelope that passed every rule of whisper-v6.md 7 (the caller's work: whisper/shh.h). ERR_ENV_DUPLICATE:
  * it is here, or was and is remembered. ERR_ENV_QUOTA: its link or topic has its share and this is not better than what it has.
- * ERR_FULL: no room, and it is rated below all that would have to go. ERR_NOMEM. On error nothing has changed. Own ones have
+ * ERR_FULL: no room, and it is worth no more than what would have to go. ERR_NOMEM. On error nothing has changed. Own ones have
  * no quota and always find room unless all is held. *entry (may be NULL) is the new one. */
 SOTTO_MUST_USE enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entry **entry, const struct sotto_envelope *e,
                                              struct sotto_span rlp, struct sotto_pool_id id, double rating, struct sotto_pool_source source);
@@ -101,7 +103,7 @@ uint64_t sotto_pool_evicted(const struct sotto_pool *p);                  /* in 
 uint64_t sotto_pool_seq(const struct sotto_pool *p);                      /* of the latest arrival; 0: none yet */
 uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]);
 
-/* Walks in rating order, best first (for people and for "envelope list": all are sorted for it), until fn returns false. fn must not change
+/* Walks in the order of worth, best first (for people and for "envelope list": all are sorted for it), until fn returns false. fn must not change
  * the pool. */
 void sotto_pool_each(const struct sotto_pool *p, bool (*fn)(void *ctx, const struct sotto_pool_entry *e), void *ctx);
 /* In order of arrival: the first entry that came after seq (0: of all; costs a step per newer entry), and the one after e. */

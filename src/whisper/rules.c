@@ -30,6 +30,12 @@ enum sotto_err sotto_rules_work(double *rating, const struct sotto_envelope *e, 
     return SOTTO_OK;
 }
 
+double sotto_rules_worth(double rating, size_t data_size)
+{
+    size_t size = SOTTO_ENVELOPE_HEADER + data_size, native = SOTTO_ENVELOPE_HEADER + SOTTO_NATIVE_DATA;
+    return size >= native ? rating : rating * ((double)size / (double)native);
+}
+
 enum sotto_err sotto_rules_judge(double *rating, const struct sotto_envelope *e, const struct sotto_rules *rules)
 {
     uint32_t late_s;

@@ -30,6 +30,11 @@ SOTTO_MUST_USE enum sotto_err sotto_rules_before_work(uint32_t *late_s, const st
 SOTTO_MUST_USE enum sotto_err sotto_rules_work(double *rating, const struct sotto_envelope *e, unsigned zeros, uint32_t late_s,
                                                const struct sotto_rules *rules);
 
+/* What a place in a pool or on a link is given for: the rating, as if nothing were shorter than a native envelope. Pools and links are bounded by
+ * number too, and an envelope of thirty bytes takes a place like any other, but reaches a rating for a 35th of the work. For native and longer
+ * ones it is the rating, and among those of one length the order stays, so [evict] of network.md holds. Never told to a peer. */
+double sotto_rules_worth(double rating, size_t data_size);
+
 /* May it be passed on now? Not if a peer whose clock is a few seconds off would cut us off for it (network.md 5). */
 #define SOTTO_FORWARD_AHEAD_S 5u
 #define SOTTO_FORWARD_LEFT_S 2u

@@ -1,5 +1,5 @@
 /* The pool of envelopes by itself: any order of arrivals, clocks, first hops and withdrawals within small bounds. Its three orders (by
- * rating, by arrival, by expiry) and its sums agree after every step; no link and no topic has more than its share; what is held stays. */
+ * worth, by arrival, by expiry) and its sums agree after every step; no link and no topic has more than its share; what is held stays. */
 #include "support/fuzz_input.h"
 
 #include "crypto/rng.h"

@@ -109,6 +109,38 @@ static void a_full_pool_takes_only_better_ones(void **state)
     sotto_pool_free(p);
 }
 
+/* Whisper's rating divides by bytes, but what is full are the places: who takes one by thirty bytes is worth a thirtieth. */
+static void a_short_one_is_worth_its_bytes(void **state)
+{
+    (void)state;
+    struct sotto_pool *p = pool_of(1 << 20, 10);
+    uint8_t hash[32];
+    for (unsigned i = 0; i < 10; i++) assert_int_equal(put_any(p, 0.3, NOW + 100, out_peer(i)), SOTTO_OK);
+    random_hash(hash);
+    assert_int_equal(put(p, hash, 8, NOW + 100, 8, 1, out_peer(20)), SOTTO_ERR_FULL);                /* size() of 28 of 1,044: worth 0.21 */
+    assert_int_equal(put(p, hash, 20, NOW + 100, 8, 1, out_peer(20)), SOTTO_OK);                     /* and 0.54 */
+    const struct sotto_pool_entry *e = sotto_pool_find(p, hash);
+    assert_true(e->rating == 20 && e->worth == 20 * (28.0 / 1044));       /* what it is rated, and peers ask for, is Whisper's */
+    assert_int_equal(put_any(p, 0.5, NOW + 100, out_peer(21)), SOTTO_OK);         /* the lowest is a native one of 0.3, */
+    assert_non_null(sotto_pool_find(p, hash));
+    for (unsigned i = 0; i < 9; i++) assert_int_equal(put_any(p, 0.6, NOW + 100, out_peer(30 + i)), SOTTO_OK);
+    assert_non_null(sotto_pool_find(p, hash));
+    assert_int_equal(put_any(p, 0.6, NOW + 100, out_peer(40)), SOTTO_OK);         /* then those of 0.5, then the short one */
+    assert_null(sotto_pool_find(p, hash));
+    sotto_pool_free(p);
+    /* nor does it take a link's share from what came over the same link */
+    p = pool_of(64 << 20, 100);
+    for (unsigned i = 0; i < 10; i++) {
+        random_hash(hash);
+        assert_int_equal(put(p, hash, 8, NOW + 100, 8, i, in_peer(1)), SOTTO_OK);
+    }
+    for (unsigned i = 0; i < 10; i++) assert_int_equal(put_any(p, 0.3, NOW + 100, in_peer(1)), SOTTO_OK);
+    random_hash(hash);
+    assert_int_equal(put(p, hash, 8, NOW + 100, 8, 1, in_peer(1)), SOTTO_ERR_ENV_QUOTA);
+    assert_int_equal(sotto_pool_count(p), 10);
+    sotto_pool_free(p);
+}
+
 static void a_large_one_evicts_several_or_none(void **state)
 {
     (void)state;
@@ -297,6 +329,29 @@ static void floor_moves_with_fill(void **state)
     assert_true(sotto_pool_floor(p) == 0.2);
     assert_false(sotto_pool_tick(p, NOW + 130, at + 9 * (uint64_t)SOTTO_POOL_FLOOR_DOWN_US));
     assert_true(sotto_pool_floor_deadline(p) == UINT64_MAX);
+    sotto_pool_free(p);
+}
+
+/* What is worth less than the floor, though it is rated above it, leaves for anybody who pays: it makes nobody pay more. */
+static void short_ones_do_not_move_the_floor(void **state)
+{
+    (void)state;
+    struct sotto_pool *p = pool_of(64 << 20, 100);
+    uint8_t hash[32];
+    for (unsigned i = 0; i < 100; i++) {
+        random_hash(hash);
+        assert_int_equal(put(p, hash, 1, NOW + 100, 8, i, out_peer(i)), SOTTO_OK);
+    }
+    assert_true(sotto_pool_floor_deadline(p) == UINT64_MAX);
+    assert_false(sotto_pool_tick(p, NOW, 1000));
+    for (unsigned i = 0; i < 75; i++) assert_int_equal(put_any(p, 0.2, NOW + 100, out_peer(i)), SOTTO_OK);
+    assert_int_equal(sotto_pool_count(p), 100);
+    assert_false(sotto_pool_tick(p, NOW, 2000));
+    random_hash(hash);
+    assert_int_equal(put(p, hash, 9, NOW + 100, 30, 7, out_peer(1)), SOTTO_OK);         /* a short one that is worth it counts */
+    assert_true(sotto_pool_find(p, hash)->worth > 0.2);
+    assert_true(sotto_pool_tick(p, NOW, 3000));
+    assert_true(sotto_pool_floor(p) == 0.4);
     sotto_pool_free(p);
 }
 
@@ -560,13 +615,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eviction_order),
         cmocka_unit_test(a_full_pool_takes_only_better_ones),
+        cmocka_unit_test(a_short_one_is_worth_its_bytes),
         cmocka_unit_test(a_large_one_evicts_several_or_none),
         cmocka_unit_test(link_quotas),
         cmocka_unit_test(topic_quota_above_half),
         cmocka_unit_test(expiry_in_the_very_second),
         cmocka_unit_test(own_held_entries),
         cmocka_unit_test(sums_and_another_floor),
-        cmocka_unit_test(floor_moves_with_fill),
+        cmocka_unit_test(floor_moves_with_fill), cmocka_unit_test(short_ones_do_not_move_the_floor),
         cmocka_unit_test(random_traffic_keeps_the_bounds),
         cmocka_unit_test(ids_against_a_plain_list),
         cmocka_unit_test(buckets),
