@@ -2,110 +2,38 @@
  *
  *     hostile_peer ENODE ACTION SECONDS COUNT SEED
  *
+ * flood comes anew under another key when it is not taken from for some seconds; press stays and waits, and ends with SIGTERM, too.
  * longest, small, large and native keep to every rule and pay for what they send; for these COUNT is the network's relay.work.
  * Blocking sockets, one thread, every connection under a key of its own. Does ACTION again and again for SECONDS (or COUNT times, if
  * that comes first; 0 = no bound) and prints one line of JSON: what it managed to do. Ends with 0 unless it could not even begin. */
-#include "crypto/rng.h"
-#include "crypto/setup.h"
-#include "p2p/frame.h"
-#include "p2p/hello.h"
-#include "whisper/shh.h"
-#include "wire/rlp.h"
-#include "wire/snappy.h"
+#include "raw_peer.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SHH_FIRST SOTTO_FIRST_CODE
-#define WORK_BITS 8u                      /* relay.work of the test network */
 #define FLOOD_PACKET 200u                 /* envelopes of one packet */
 #define POUR_PACKET 10u
 #define POUR_US 300000u                   /* what is made is sent after so long, however little */
 #define LARGE_DATA 32768u                 /* a 32nd of the smallest pool */
-#define PATIENCE_S 2                      /* for any one answer */
 #define CROWD_MAX 512u
-#define WIRE_MAX (32u << 20)
-
-struct peer {
-    int fd;
-    struct sotto_scalar key;
-    uint8_t pub[64];
-    struct sotto_rlpx x;
-    struct sotto_frames f;
-    bool keyed, framed;
-};
-
-static struct sotto_chacha_rng dice;
-static struct sotto_enode target;
-static uint64_t until_us, connections, refused, handshakes, cut_off, sent_bytes, envelopes;
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "hostile_peer: %s\n", what);
-    exit(2);
-}
-static void must(enum sotto_err err)
-{
-    if (err != SOTTO_OK) fail(sotto_err_name(err));
-}
-static uint64_t mono_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
 #define PATIENCE 6u                       /* times SECONDS: what rubbish and churn take on a slow machine until COUNT is reached */
-static bool time_left(void) { return mono_us() < until_us; }
-static uint64_t below(uint64_t n) { return sotto_rng_below(&dice.rng, n); }
+#define PRESS_PATIENCE_S 600              /* who presses waits for its turn rather than come anew */
 
-/* ---- sockets ---- */
+static uint64_t until_us, envelopes;
+static volatile sig_atomic_t ended;       /* SIGTERM: enough */
 
-static int dial(int receive_buffer)
+static void end(int signal_number)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(target.addr.port) };
-    struct timeval patience = { .tv_sec = PATIENCE_S };
-    memcpy(&to.sin_addr, target.addr.ip, 4);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    if (receive_buffer) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
-        close(fd);
-        return -1;
-    }
-    connections++;
-    return fd;
+    (void)signal_number;
+    ended = 1;
 }
+static bool time_left(void) { return !ended && mono_us() < until_us; }
 
-static bool say(int fd, const void *data, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t n = send(fd, (const uint8_t *)data + at, size - at, MSG_NOSIGNAL);
-        if (n <= 0) return false;
-        at += (size_t)n;
-        sent_bytes += (uint64_t)n;
-    }
-    return true;
-}
-static bool hear(int fd, void *data, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t n = recv(fd, (uint8_t *)data + at, size - at, 0);
-        if (n <= 0) return false;
-        at += (size_t)n;
-    }
-    return true;
-}
 static void say_noise(int fd, size_t size)
 {
     uint8_t bytes[4096];
@@ -119,121 +47,6 @@ static void hear_out(int fd)
 {
     uint8_t bytes[4096];
     while (recv(fd, bytes, sizeof bytes, 0) > 0) { }
-}
-
-/* ---- a peer, step by step ---- */
-
-static void peer_end(struct peer *p)
-{
-    if (p->framed) sotto_frames_end(&p->f);
-    if (p->keyed) sotto_rlpx_end(&p->x);
-    if (p->fd >= 0) close(p->fd);
-    *p = (struct peer){ .fd = -1 };
-}
-
-static bool peer_dial(struct peer *p, int receive_buffer)
-{
-    struct sotto_point point;
-    *p = (struct peer){ .fd = dial(receive_buffer) };
-    if (p->fd < 0) {
-        refused++;
-        return false;
-    }
-    sotto_scalar_random(&p->key, &dice.rng);
-    must(sotto_point_make(&point, &p->key));
-    must(sotto_point_to64(p->pub, &point));
-    sotto_rlpx_begin(&p->x, SOTTO_RLPX_DIALER, &p->key, &dice.rng);
-    p->keyed = true;
-    must(sotto_rlpx_write_auth(&p->x, target.key, &dice.rng));
-    return true;
-}
-
-static bool peer_keys(struct peer *p)
-{
-    uint8_t bytes[SOTTO_RLPX_PACKET_MAX];
-    struct sotto_rlpx_secrets secrets;
-    size_t have = 0, need = SOTTO_RLPX_FIRST_NEED;
-    enum sotto_err err;
-    if (!say(p->fd, p->x.auth.data, p->x.auth.size)) return false;
-    do {
-        if (need > sizeof bytes || !hear(p->fd, bytes + have, need - have)) return false;
-        have = need;
-        err = sotto_rlpx_read(&p->x, &need, sotto_span(bytes, have));
-    } while (err == SOTTO_ERR_AGAIN);
-    if (err != SOTTO_OK) return false;
-    must(sotto_rlpx_secrets(&secrets, &p->x));
-    must(sotto_frames_begin(&p->f, &secrets));
-    p->framed = true;
-    return true;
-}
-
-static bool send_plain(struct peer *p, unsigned code, struct sotto_span payload)
-{
-    struct sotto_buf wire = sotto_buf_make(WIRE_MAX);
-    must(sotto_frame_write(&p->f, &wire, code, payload));
-    bool good = say(p->fd, wire.data, wire.size);
-    sotto_buf_free(&wire);
-    return good;
-}
-static bool send_block(struct peer *p, unsigned code, struct sotto_span payload)
-{
-    struct sotto_buf block = sotto_buf_make(WIRE_MAX);
-    must(sotto_snappy_deflate(&block, payload));
-    bool good = send_plain(p, code, sotto_buf_span(&block));
-    sotto_buf_free(&block);
-    return good;
-}
-
-/* Reads one frame; false: closed, silent, or a Disconnect. */
-static bool hear_frame(struct peer *p)
-{
-    uint8_t head[SOTTO_FRAME_HEAD];
-    uint32_t size, code;
-    struct sotto_span payload;
-    if (!hear(p->fd, head, sizeof head) || sotto_frame_head(&p->f, &size, head) != SOTTO_OK) return false;
-    uint8_t *rest = malloc(sotto_frame_rest(size));
-    bool good = rest && hear(p->fd, rest, sotto_frame_rest(size)) && sotto_frame_body(&p->f, &code, &payload, rest, size) == SOTTO_OK &&
-                code != SOTTO_CODE_DISCONNECT;
-    free(rest);
-    return good;
-}
-
-static void hello_make(struct sotto_buf *out, const struct peer *p, const char *capability, unsigned version)
-{
-    struct sotto_capability shh = { .name = capability, .version = version, .codes = SOTTO_SHH_CODES };
-    must(sotto_hello_write(out, &shh, 1, 0, p->pub));
-}
-
-static bool peer_hello(struct peer *p)
-{
-    struct sotto_buf hello = sotto_buf_make(SOTTO_HELLO_PAYLOAD_MAX);
-    hello_make(&hello, p, "shh", 6);
-    bool good = send_plain(p, SOTTO_CODE_HELLO, sotto_buf_span(&hello)) && hear_frame(p);
-    sotto_buf_free(&hello);
-    return good;
-}
-
-static bool peer_status(struct peer *p)
-{
-    struct sotto_buf status = sotto_buf_make(64);
-    must(sotto_rlp_add_uint(&status, 6));
-    must(sotto_rlp_add_uint(&status, 0));
-    must(sotto_rlp_end_list(&status, 0));
-    bool good = send_block(p, SHH_FIRST + SOTTO_SHH_STATUS, sotto_buf_span(&status)) && hear_frame(p);
-    sotto_buf_free(&status);
-    return good;
-}
-
-/* Up to and with Status. On false it is ended. */
-static bool peer_up(struct peer *p, int receive_buffer)
-{
-    bool good = peer_dial(p, receive_buffer) && peer_keys(p) && peer_hello(p) && peer_status(p);
-    if (good) handshakes++;
-    else if (p->fd >= 0) {
-        cut_off++;
-        peer_end(p);
-    }
-    return good;
 }
 
 /* ---- envelopes ---- */
@@ -251,7 +64,7 @@ static void envelope_add(struct sotto_buf *out, enum kind kind)
     sotto_rng_fill(&dice.rng, data, sizeof data);
     sotto_rng_fill(&dice.rng, e.topic, sizeof e.topic);
     must(sotto_envelope_short(&prefix, &e));
-    must(sotto_work_search(&e.nonce, sotto_buf_span(&prefix), 1ull << 60, WORK_BITS, NULL));
+    must(sotto_work_search(&e.nonce, sotto_buf_span(&prefix), 1ull << 60, TEST_WORK_BITS, NULL));
     while (kind == LOW_WORK && sotto_envelope_zeros(&e) > 0) e.nonce++;
     must(sotto_envelope_encode(out, &e));
     sotto_buf_free(&prefix);
@@ -303,7 +116,7 @@ static void flood(enum kind kind)
         while (poll(&in, 1, 0) == 1 && hear_frame(&p)) { }
         packet_make(&packet, kind, FLOOD_PACKET);
         if (!send_block(&p, SHH_FIRST + SOTTO_SHH_MESSAGES, sotto_buf_span(&packet))) {
-            cut_off++;
+            cut_off += !ended;
             break;
         }
     }
@@ -537,21 +350,26 @@ int main(int argc, char **argv)
 {
     must(sotto_crypto_init());
     if (argc != 6 || sotto_enode_parse(&target, sotto_span_str(argv[1])) != SOTTO_OK || target.addr.family != 4)
-        fail("usage: hostile_peer ENODE rubbish|flood|expired|churn|mute|crowd|loris|longest|small|large|native SECONDS COUNT SEED\n"
+        fail("usage: hostile_peer ENODE rubbish|flood|press|expired|churn|mute|crowd|loris|longest|small|large|native SECONDS COUNT SEED\n"
              "COUNT: of connections or envelopes; rubbish: of handshakes, at least");
     const char *action = argv[2];
     uint64_t seconds = strtoull(argv[3], NULL, 10), count = strtoull(argv[4], NULL, 10);
+    struct sigaction on_end = { .sa_handler = end };      /* no SA_RESTART: who waits in a call hears it, too */
+    program = "hostile_peer";
+    sigaction(SIGTERM, &on_end, NULL);
     signal(SIGPIPE, SIG_IGN);
     sotto_rng_from_seed(&dice, strtoull(argv[5], NULL, 10), "hostile");
     for (unsigned i = 0; i < CROWD_MAX; i++) crowd_peers[i].fd = -1;
     uint64_t began = mono_us(), rounds = 0;
     until_us = began + seconds * 1000000u;
+    if (strcmp(action, "press") == 0) patience_s = PRESS_PATIENCE_S;
     bool rubbish_only = strcmp(action, "rubbish") == 0, churn_only = strcmp(action, "churn") == 0;
-    for (; time_left() || (mono_us() < began + PATIENCE * seconds * 1000000u && ((rubbish_only && handshakes < count) || churn_only)); rounds++) {
+    for (; time_left() || (!ended && mono_us() < began + PATIENCE * seconds * 1000000u && ((rubbish_only && handshakes < count) || churn_only)); rounds++) {
         if (!rubbish_only && count && rounds >= count && !work_is_count(action)) break;
         if (strcmp(action, "rubbish") == 0) rubbish(rounds);
         else if (strcmp(action, "churn") == 0) churn(rounds);
         else if (strcmp(action, "flood") == 0) flood(GOOD);
+        else if (strcmp(action, "press") == 0) flood(GOOD);
         else if (strcmp(action, "expired") == 0) flood(EXPIRED);
         else if (strcmp(action, "mute") == 0) crowd((unsigned)count, 3);
         else if (strcmp(action, "crowd") == 0) crowd((unsigned)count, 0);
