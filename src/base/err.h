@@ -102,7 +102,35 @@
     X(ERR_ENV_WORK, "env-work")                                                                                           \
     X(ERR_ENV_BLOOM, "env-bloom")                                                                                         \
     X(ERR_ENV_DUPLICATE, "env-duplicate")                                                                                 \
-    X(ERR_ENV_QUOTA, "env-quota")
+    X(ERR_ENV_QUOTA, "env-quota")                                                                                         \
+    /* links of sotto/1, network.md 2; what each of them costs: relay/link_refusal.h */                                   \
+    X(ERR_STATUS_SIZE, "status-size")                                                                                     \
+    X(ERR_STATUS_FORM, "status-form")                                                                                     \
+    X(ERR_STATUS_VERSION, "status-version")                                                                               \
+    X(ERR_STATUS_ORDER, "status-order")                                                                                   \
+    X(ERR_STATUS_OPTION, "status-option")                                                                                 \
+    X(ERR_LINK_EPHEMERAL, "link-ephemeral")                                                                               \
+    X(ERR_LINK_CODE, "link-code")       /* a code that no link has, or not in this state */                               \
+    X(ERR_LINK_TIME, "link-time")       /* STATUS or READY did not come in time */                                        \
+    X(ERR_LINK_RATE, "link-rate")                                                                                         \
+    X(ERR_CELL_SIZE, "cell-size")                                                                                         \
+    X(ERR_CELL_OPEN, "cell-open")                                                                                         \
+    X(ERR_CELL_PADDING, "cell-padding")                                                                                   \
+    X(ERR_MESSAGE_TIME, "message-time")                                                                                   \
+    X(ERR_MESSAGE_SIZE, "message-size")                                                                                   \
+    X(ERR_RECORD_CODE, "record-code")                                                                                     \
+    X(ERR_RECORD_OVERRUN, "record-overrun")                                                                               \
+    X(ERR_RECORD_FLAGS, "record-flags")                                                                                   \
+    X(ERR_RECORD_CHANNEL, "record-channel")                                                                               \
+    X(ERR_RECORD_EMPTY, "record-empty")                                                                                   \
+    X(ERR_READY_FIRST, "ready-first")                                                                                     \
+    X(ERR_READY_AGAIN, "ready-again")                                                                                     \
+    X(ERR_READY_ROLES, "ready-roles")                                                                                     \
+    X(ERR_WINDOW, "window")             /* more was sent than the credit allows */                                        \
+    X(ERR_WINDOW_BACK, "window-back")                                                                                     \
+    X(ERR_FRAGMENT_ORDER, "fragment-order")                                                                               \
+    X(ERR_FRAGMENT_CODE, "fragment-code")                                                                                 \
+    X(ERR_BODY, "body")
 
 enum sotto_err {
 #define SOTTO_ERR_ENUM(name, text) SOTTO_##name,

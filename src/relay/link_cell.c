@@ -1,0 +1,77 @@
+#include "relay/link_cell.h"
+
+#include "crypto/aead.h"
+#include "crypto/hash.h"
+
+#define RLP_LONG_2 0xb9u                          /* a string whose length takes two bytes */
+
+struct sotto_rl_lane sotto_rl_lane(const struct sotto_secret *key, const uint8_t iv[12], const uint8_t th[32], enum sotto_rl_direction direction)
+{
+    struct sotto_rl_lane l = { .key = *key, .direction = (uint8_t)direction };
+    memcpy(l.iv, iv, sizeof l.iv);
+    memcpy(l.th16, th, sizeof l.th16);
+    return l;
+}
+
+void sotto_rl_lane_end(struct sotto_rl_lane *l) { sotto_wipe(l, sizeof *l); }
+
+void sotto_rl_nonce(uint8_t out[12], const struct sotto_rl_lane *l)
+{
+    memcpy(out, l->iv, 12);
+    for (unsigned i = 0; i < 8; i++) out[4 + i] ^= (uint8_t)(l->counter >> (56 - 8 * i));
+}
+
+void sotto_rl_aad(uint8_t out[26], const struct sotto_rl_lane *l, enum sotto_rl_class c)
+{
+    memcpy(out, l->th16, sizeof l->th16);
+    out[16] = l->direction;
+    out[17] = (uint8_t)c;
+    sotto_put_be64(out + 18, l->counter);
+}
+
+static void next_cell(struct sotto_rl_lane *l)
+{
+    static const uint8_t one = 1;
+    l->counter++;
+    if (l->counter % SOTTO_RL_REKEY) return;
+    struct sotto_secret next;                     /* HKDF-Expand of one block */
+    SOTTO_HMAC(next.b, SOTTO_SPAN(l->key.b), sotto_span_str("sotto/link/1 next"), sotto_span(&one, 1));
+    l->key = next;
+    SOTTO_WIPE(next);
+}
+
+enum sotto_err sotto_rl_seal(struct sotto_rl_lane *l, uint8_t out[SOTTO_RL_PAYLOAD_MAX], size_t *size, enum sotto_rl_class c, const uint8_t *plain)
+{
+    struct sotto_kn kn;
+    uint8_t aad[26];
+    size_t n = sotto_rl_plain(c);
+    memcpy(kn.b, l->key.b, 32);
+    sotto_rl_nonce(kn.b + 32, l);
+    sotto_rl_aad(aad, l, c);
+    enum sotto_err err = sotto_gcm_seal(out + SOTTO_RL_PAYLOAD_HEAD, &kn, SOTTO_SPAN(aad), sotto_span(plain, n));
+    SOTTO_WIPE(kn);
+    if (err != SOTTO_OK) return err;
+    out[0] = RLP_LONG_2;
+    sotto_put_be16(out + 1, (uint16_t)(n + SOTTO_RL_TAG));
+    *size = SOTTO_RL_PAYLOAD_HEAD + n + SOTTO_RL_TAG;
+    next_cell(l);
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_rl_open(struct sotto_rl_lane *l, uint8_t plain[SOTTO_RL_PLAIN_L], enum sotto_rl_class *c, struct sotto_span payload)
+{
+    struct sotto_kn kn;
+    uint8_t aad[26];
+    enum sotto_rl_class class = payload.size == SOTTO_RL_PAYLOAD_MAX ? SOTTO_RL_L : SOTTO_RL_S;
+    size_t sealed = sotto_rl_plain(class) + SOTTO_RL_TAG;
+    if (payload.size != SOTTO_RL_PAYLOAD_HEAD + sealed || payload.data[0] != RLP_LONG_2 || sotto_be16(payload.data + 1) != sealed) return SOTTO_ERR_CELL_SIZE;
+    memcpy(kn.b, l->key.b, 32);
+    sotto_rl_nonce(kn.b + 32, l);
+    sotto_rl_aad(aad, l, class);
+    enum sotto_err err = sotto_gcm_open(plain, &kn, SOTTO_SPAN(aad), sotto_span_cut(payload, SOTTO_RL_PAYLOAD_HEAD, sealed));
+    SOTTO_WIPE(kn);
+    if (err != SOTTO_OK) return err == SOTTO_ERR_AEAD ? SOTTO_ERR_CELL_OPEN : err;
+    *c = class;
+    next_cell(l);
+    return SOTTO_OK;
+}
