@@ -58,13 +58,14 @@ bool vec_pin_make(struct vec_pin *out, const json_t *one, const char *path)
     return found;
 }
 
-const char *vec_pin_broken(const json_t *one)
+const char *vec_pin_broken(const struct vec_book *book, const json_t *one)
 {
+    const struct vec_pin *pins = book->pins;
     const char *group = json_string_value(json_object_get(one, "group"));
-    for (size_t i = 0; i < vec_pin_count && !vec_pins_off; i++) {
+    for (size_t i = 0; i < *book->pin_count && !vec_pins_off; i++) {
         struct vec_pin seen;
-        if (!group || strcmp(vec_pins[i].group, group) != 0 || !vec_pin_make(&seen, one, vec_pins[i].path)) continue;
-        if (seen.rest == vec_pins[i].rest && seen.value != vec_pins[i].value) return vec_pins[i].path;
+        if (!group || strcmp(pins[i].group, group) != 0 || !vec_pin_make(&seen, one, pins[i].path)) continue;
+        if (seen.rest == pins[i].rest && seen.value != pins[i].value) return pins[i].path;
     }
     return NULL;
 }

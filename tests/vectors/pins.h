@@ -2,7 +2,7 @@
  * minute of would do, a bit of a cell that is refused with or without it, the label of a case.
  *
  * A row says: a case that equals the published one in all but this value must equal it in this value too. Cases of other
- * files (other seeds) match no row. "messaging_mutation_test --pins" prints the table. */
+ * files (other seeds) match no row. "mutation_NAME --pins" prints the table of a file. */
 #ifndef SOTTO_TESTS_PINS_H
 #define SOTTO_TESTS_PINS_H
 
@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 struct vec_pin { const char *group, *path; uint64_t rest, value; };      /* first 8 bytes of SHA-256 of the compact, sorted JSON */
-extern const struct vec_pin vec_pins[];
-extern const size_t vec_pin_count;
+extern const struct vec_pin vec_pins_messaging[], vec_pins_network[];
+extern const size_t vec_pins_messaging_count, vec_pins_network_count;
 extern bool vec_pins_off;                 /* the mutation test looks at the checks alone */
 
 /* The row of one value, path as in "in.I.private.payment" or "in.list.3"; false: no such value. */

@@ -11,7 +11,23 @@
 #include <jansson.h>
 #include <setjmp.h>
 
+struct vec;
+typedef void vec_group_fn(struct vec *v);
+
+/* A published file and who reads which group of it. */
+struct vec_book {
+    const char *file, *spec;
+    const struct vec_group { const char *name; vec_group_fn *run; } *groups;
+    size_t group_count;
+    const char *const *notes;             /* what "fields" explains besides groups; up to NULL */
+    const char *const *later;             /* groups that no room of today can compute: there, of the right form, named and not covered; up to NULL */
+    const struct vec_pin *pins;
+    const size_t *pin_count;
+};
+extern const struct vec_book vec_book_messaging, vec_book_network;
+
 struct vec {
+    const struct vec_book *book;
     json_t *root, *in, *out, *what;
     const char *id, *group;
     const json_t **marks;
@@ -22,8 +38,11 @@ struct vec {
 
 /* ---- files and cases, vec.c ---- */
 json_t *vec_load(const char *name);       /* from the folder in SOTTO_VECTORS, else tests/vectors; NULL with a message */
-bool vec_case(json_t *root, json_t *one, bool quiet);                 /* one case; true = passes */
-bool vec_file(json_t *root, bool quiet, size_t *cases);              /* form of the file, every case, every group present */
+bool vec_case(const struct vec_book *book, json_t *root, json_t *one, bool quiet);       /* one case; true = passes */
+bool vec_later(const struct vec_book *book, const json_t *one);       /* it is of a group that is not covered */
+/* Form of the file, every case, every group present. Counts what was computed, and prints what is not yet covered. */
+bool vec_file(const struct vec_book *book, json_t *root, bool quiet, size_t *cases);
+int vec_main(const struct vec_book *book);                            /* a test of one file: its exit status */
 
 /* ---- faults and marks ---- */
 __attribute__((format(printf, 2, 3))) _Noreturn void vec_fault(struct vec *v, const char *why, ...);
@@ -57,8 +76,7 @@ void vec_is_real(struct vec *v, const json_t *object, const char *key, double va
 bool vec_refused(const struct vec *v);                                /* out is {"error": name} */
 void vec_is_error(struct vec *v, enum sotto_err err);                 /* compares that name */
 
-/* ---- groups ---- */
-typedef void vec_group_fn(struct vec *v);
+/* ---- groups of messaging.json ---- */
 vec_group_fn vec_keys, vec_vault, vec_keystore, vec_hash;             /* group_crypto.c */
 vec_group_fn vec_cert, vec_link, vec_box, vec_record;                 /* group_identity.c */
 vec_group_fn vec_hello;                                               /* group_hello.c */
@@ -66,7 +84,11 @@ vec_group_fn vec_kdac, vec_ratchet, vec_cell, vec_content;            /* group_c
 vec_group_fn vec_session;                                             /* group_session.c */
 vec_group_fn vec_envelope, vec_file_group, vec_paper;                 /* group_other.c */
 
+/* ---- groups of network.json ---- */
+vec_group_fn vec_net_status, vec_net_cell, vec_net_record, vec_net_receive, vec_net_credit, vec_net_bucket;       /* group_link.c */
+vec_group_fn vec_net_envelope, vec_net_rating, vec_net_evict, vec_net_group;                                       /* group_pool.c */
+
 /* Values of the published cases from which nothing can be computed, pins.c. */
-const char *vec_pin_broken(const json_t *one);                        /* path of a changed one, or NULL */
+const char *vec_pin_broken(const struct vec_book *book, const json_t *one);                /* path of a changed one, or NULL */
 
 #endif

@@ -1,7 +1,7 @@
-/* Printed by "messaging_mutation_test --pins" for the published messaging.json. */
+/* Printed by "mutation_messaging --pins" for the published messaging.json. */
 #include "pins.h"
 
-const struct vec_pin vec_pins[] = {
+const struct vec_pin vec_pins_messaging[] = {
     { "keys", "id", 0xbf94a6f4e96d4208u, 0xfa881ac581955798u },
     { "keys", "what", 0x92f62bd84b217d30u, 0xbe06f99413af5331u },
     { "keys", "id", 0x40661c2d227e96a5u, 0xfdaacf447bbac23au },
@@ -102,4 +102,4 @@ const struct vec_pin vec_pins[] = {
     { "paper", "id", 0x08dedd0c0c761330u, 0x596c79964660b6c6u },
     { "paper", "what", 0x43c7ff5b789ccdd9u, 0xbc0977ed5e07e3b5u },
 };
-const size_t vec_pin_count = sizeof vec_pins / sizeof *vec_pins;
+const size_t vec_pins_messaging_count = sizeof vec_pins_messaging / sizeof *vec_pins_messaging;

@@ -1,7 +1,8 @@
-/* Does the runner notice a changed value? Every value of messaging.json is changed, one at a time: each must make its case fail.
+/* Does the runner notice a changed value? Every value of a file that is covered is changed, one at a time: each must make its case fail.
+ * One program for each file: MUTATION_BOOK is its book.
  *
- *     messaging_mutation_test RUNNER           the test: values, keys, lists, groups; then the runner itself on changed files
- *     messaging_mutation_test --pins           prints the rows of pin_table.c for what no computation can notice
+ *     mutation_messaging RUNNER                the test: values, keys, lists, groups; then the runner itself on changed files
+ *     mutation_messaging --pins                prints the rows of pins_messaging.c for what no computation can notice
  *
  * First with the pins off: what goes unnoticed then must be exactly what the table holds. Then with them on: nothing may. */
 #include "pins.h"
@@ -16,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { UNNOTICED_MAX = 512, PATH_SIZE = 256 };
+enum { UNNOTICED_MAX = 1024, PATH_SIZE = 256 };
 
+static const struct vec_book *const book = &MUTATION_BOOK;
 static json_t *root;
 static size_t tried, missed;
 static char unnoticed[UNNOTICED_MAX][2][PATH_SIZE];       /* id, path */
@@ -43,7 +45,7 @@ static void note(const char *id, const char *path)
 static void must_fail(json_t *one, const char *id, const char *path)
 {
     tried++;
-    if (!vec_case(root, one, true)) return;
+    if (!vec_case(book, root, one, true)) return;
     missed++;
     if (only_unnoticed) fprintf(stderr, "not noticed: %s %s\n", id, path);
     else note(id, path);
@@ -125,7 +127,7 @@ static size_t shape_missed;
 static void shape_must_fail(json_t *one, const char *id, const char *path, const char *how)
 {
     tried++;
-    if (!vec_case(root, one, true)) return;
+    if (!vec_case(book, root, one, true)) return;
     shape_missed++;
     fprintf(stderr, "not noticed: %s %s %s\n", id, path, how);
 }
@@ -194,7 +196,7 @@ static bool run_on(const char *runner, const char *folder)
 static bool file_passes(const char *runner, const char *folder, json_t *changed)
 {
     char path[PATH_SIZE + 32];
-    snprintf(path, sizeof path, "%s/messaging.json", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, book->file);
     SOTTO_ASSERT(json_dump_file(changed, path, JSON_COMPACT) == 0);
     bool passes = run_on(runner, folder);
     unlink(path);
@@ -275,8 +277,8 @@ static bool pinned(const char *id, const char *path)
 {
     struct vec_pin pin;
     if (!vec_pin_make(&pin, case_of(id), path)) return false;
-    for (size_t i = 0; i < vec_pin_count; i++)
-        if (strcmp(vec_pins[i].path, path) == 0 && vec_pins[i].rest == pin.rest && vec_pins[i].value == pin.value) return true;
+    for (size_t i = 0; i < *book->pin_count; i++)
+        if (strcmp(book->pins[i].path, path) == 0 && book->pins[i].rest == pin.rest && book->pins[i].value == pin.value) return true;
     return false;
 }
 
@@ -285,6 +287,7 @@ static void change_all(void)
     json_t *one;
     size_t i;
     json_array_foreach(json_object_get(root, "vectors"), i, one) {
+        if (vec_later(book, one)) continue;
         char *id = strdup(json_string_value(json_object_get(one, "id")));
         SOTTO_ASSERT(id);
         change_leaves(one, one, id, "");
@@ -308,10 +311,10 @@ int main(int argc, char **argv)
 {
     size_t cases;
     unsetenv("SOTTO_VECTORS");            /* the published file, whatever else is being tested */
-    if (argc != 2 || sotto_crypto_init() != SOTTO_OK || !(root = vec_load("messaging.json"))) return 1;
+    if (argc != 2 || sotto_crypto_init() != SOTTO_OK || !(root = vec_load(book->file))) return 1;
     if (strcmp(argv[1], "--pins") == 0) return print_pins();
     size_t faults = 0;
-    if (!vec_file(root, false, &cases)) return 1;
+    if (!vec_file(book, root, false, &cases)) return 1;
 
     vec_pins_off = true;
     change_all();
@@ -329,9 +332,10 @@ int main(int argc, char **argv)
 
     json_t *one;
     size_t i;
-    json_array_foreach(json_object_get(root, "vectors"), i, one) change_shape(one, one, json_string_value(json_object_get(one, "id")), "");
+    json_array_foreach(json_object_get(root, "vectors"), i, one)
+        if (!vec_later(book, one)) change_shape(one, one, json_string_value(json_object_get(one, "id")), "");
     faults += shape_missed;
-    if (!vec_file(root, false, &cases)) faults++, fputs("the file is not as it was\n", stderr);
+    if (!vec_file(book, root, false, &cases)) faults++, fputs("the file is not as it was\n", stderr);
     faults += file_faults(argv[1]);
     json_decref(root);
     printf("%zu changes of %zu cases, %zu values that no computation can notice: %s\n", tried, cases, without,
