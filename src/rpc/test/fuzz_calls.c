@@ -117,7 +117,7 @@ static const char *one_of(uint8_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct sotto_rpc_limits limits = { .body_max = 4096, .batch_max = 8, .depth_max = 8, .calls_max = WAITING_MAX, .conn_calls_max = PER_CONN };
-    const struct sotto_rpc_hooks hooks = { NULL, begin, commit, undo };
+    const struct sotto_rpc_hooks hooks = { .begin = begin, .commit = commit, .abort = undo };
     struct fuzz_in in = fuzz_in(data, size);
     struct sotto_rpc *rpc;
     waiting_count = begun = request_count = 0;

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int conn;
     struct sotto_rpc *rpc;
-    const struct sotto_rpc_hooks hooks = { NULL, begin, commit, undo };
+    const struct sotto_rpc_hooks hooks = { .begin = begin, .commit = commit, .abort = undo };
     const struct sotto_rpc_peer peer = { &conn, SOTTO_SCOPE_ALL, true, false };
     if (sotto_rpc_new(&rpc, &fake_api, &hooks, NULL) != SOTTO_OK) return 0;
     open_begins = replies = 0;
