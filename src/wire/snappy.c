@@ -39,4 +39,21 @@ enum sotto_err sotto_snappy_deflate(struct sotto_buf *out, struct sotto_span pla
     return SOTTO_OK;
 }
 
+enum sotto_err sotto_snappy_literal(struct sotto_buf *out, struct sotto_span plain)
+{
+    uint8_t head[SOTTO_SNAPPY_LITERAL_EXTRA];
+    size_t n = 0, last = plain.size - 1;
+    if (plain.size == 0 || plain.size > 65536) return SOTTO_ERR_RANGE;
+    for (size_t v = plain.size; v > 0; v >>= 7) head[n++] = (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
+    if (last < 60) head[n++] = (uint8_t)(last << 2);      /* the tag of a literal: its length - 1, or how many bytes hold that */
+    else {
+        head[n++] = last < 256 ? 60 << 2 : 61 << 2;
+        head[n++] = (uint8_t)last;
+        if (last >= 256) head[n++] = (uint8_t)(last >> 8);
+    }
+    SOTTO_TRY(sotto_buf_reserve(out, n + plain.size));
+    SOTTO_TRY(sotto_buf_add(out, head, n));
+    return sotto_buf_add_span(out, plain);
+}
+
 size_t sotto_snappy_bound(size_t plain_size) { return snappy_max_compressed_length(plain_size); }

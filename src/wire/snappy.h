@@ -11,6 +11,10 @@ SOTTO_MUST_USE enum sotto_err sotto_snappy_size(size_t *out, struct sotto_span b
 SOTTO_MUST_USE enum sotto_err sotto_snappy_inflate(struct sotto_buf *out, struct sotto_span block, size_t max);
 /* Appends a block; out must have room for sotto_snappy_bound(plain.size). ERR_FULL, ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_snappy_deflate(struct sotto_buf *out, struct sotto_span plain);
+/* Appends a block that is one literal, whatever could be saved: its length follows from the plain size alone. plain.size 1..65,536, else
+ * ERR_RANGE. ERR_FULL, ERR_NOMEM. */
+#define SOTTO_SNAPPY_LITERAL_EXTRA 6u                                 /* bytes it is longer by, at most */
+SOTTO_MUST_USE enum sotto_err sotto_snappy_literal(struct sotto_buf *out, struct sotto_span plain);
 size_t sotto_snappy_bound(size_t plain_size);                         /* the largest block of so many plain bytes */
 
 #endif

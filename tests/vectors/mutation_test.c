@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { UNNOTICED_MAX = 1024, PATH_SIZE = 256 };
+enum { KEYS_MAX = 256, UNNOTICED_MAX = 1024, PATH_SIZE = 256 };
 
 static const struct vec_book *const book = &MUTATION_BOOK;
 static json_t *root;
@@ -141,10 +141,10 @@ static void change_shape(json_t *one, json_t *value, const char *id, const char 
         json_object_set_new(value, "surplus", json_integer(1));
         shape_must_fail(one, id, path, "with a surplus key");
         json_object_del(value, "surplus");
-        const char *keys[64];
+        const char *keys[KEYS_MAX];
         size_t n = 0;
         const char *key;
-        SOTTO_ASSERT(count <= 64);
+        SOTTO_ASSERT(count <= KEYS_MAX);
         json_object_foreach(value, key, child) keys[n++] = key;
         for (i = 0; i < n; i++) {
             char *copy = strdup(keys[i]);             /* the object's own key dies with the entry */

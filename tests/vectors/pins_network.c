@@ -41,6 +41,8 @@ const struct vec_pin vec_pins_network[] = {
     { "status", "id", 0x288d32f7703abddbu, 0xe594f55e157f6454u },
     { "status", "what", 0x94711ff13a7e7295u, 0x0ec4a0b990736e28u },
     { "status", "in.payload", 0xf8c2f4d49982f7a6u, 0xcd31b7d22931d537u },
+    { "handshake", "id", 0x69a9eac323ef78cbu, 0x6d9329d671bd78a9u },
+    { "handshake", "what", 0x3fb7a3acd9e9b41eu, 0x07fabebb6eb4b78eu },
     { "cell", "id", 0x0890a040ce542cd6u, 0xb0e48834348e9481u },
     { "cell", "what", 0xf7e555dbfc16948bu, 0xb53dbf15149aa20du },
     { "cell", "in.th", 0x1f5758228473d162u, 0x2b55c4b954afe6aeu },

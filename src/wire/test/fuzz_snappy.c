@@ -15,6 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SOTTO_ASSERT(sotto_snappy_deflate(&out, in) == SOTTO_OK && out.size <= sotto_snappy_bound(size));
     SOTTO_ASSERT(sotto_snappy_inflate(&back, sotto_buf_span(&out), size) == SOTTO_OK);
     SOTTO_ASSERT(sotto_span_equal(in, sotto_buf_span(&back)));
+    out.size = back.size = 0;
+    if (size > 0 && size <= 65536) {
+        SOTTO_ASSERT(sotto_snappy_literal(&out, in) == SOTTO_OK && out.size <= size + SOTTO_SNAPPY_LITERAL_EXTRA);
+        SOTTO_ASSERT(sotto_snappy_inflate(&back, sotto_buf_span(&out), size) == SOTTO_OK && sotto_span_equal(in, sotto_buf_span(&back)));
+    }
     sotto_buf_free(&out);
     sotto_buf_free(&back);
     return 0;

@@ -78,10 +78,34 @@ static void test_round_trip(void **state)
     }
 }
 
+/* One literal of every size: libsnappy reads it, and its length says nothing about what is in it. */
+static void test_literal(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 1, 2, 59, 60, 61, 127, 128, 255, 256, 257, 259, 1155, 16383, 16384, 65535, 65536 };
+    static uint8_t text[65537];
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct sotto_buf block = sotto_buf_make(1u << 17), back = sotto_buf_make(1u << 17);
+        size_t n = sizes[i];
+        assert_int_equal(sotto_snappy_literal(&block, sotto_span(text, n)), SOTTO_OK);
+        assert_int_equal(block.size, n + (n < 128 ? 1 : n < 16384 ? 2 : 3) + (n <= 60 ? 1 : n <= 256 ? 2 : 3));
+        assert_int_equal(sotto_snappy_inflate(&back, sotto_buf_span(&block), n), SOTTO_OK);
+        assert_true(back.size == n && memcmp(back.data, text, n) == 0);
+        sotto_buf_free(&block);
+        sotto_buf_free(&back);
+    }
+    struct sotto_buf small = sotto_buf_make(5);
+    assert_int_equal(sotto_snappy_literal(&small, sotto_span(text, 0)), SOTTO_ERR_RANGE);
+    assert_int_equal(sotto_snappy_literal(&small, sotto_span(text, 65537)), SOTTO_ERR_RANGE);
+    assert_int_equal(sotto_snappy_literal(&small, sotto_span(text, 4)), SOTTO_ERR_FULL);
+    assert_int_equal(small.size, 0);
+    sotto_buf_free(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_blocks), cmocka_unit_test(test_refusals), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_known_blocks), cmocka_unit_test(test_refusals), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_literal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
