@@ -82,7 +82,7 @@ void vec_net_envelope(struct vec *v)
     bool is_native = e.data.size == SOTTO_NATIVE_DATA && e.ttl == SOTTO_NATIVE_TTL_S && rlp.size == SOTTO_NATIVE_RLP;
     VEC_CHECK(v, json_is_boolean(native) && json_is_true(native) == is_native);
     vec_mark(v, native);
-    if (vec_has(v->in, "nonce_start")) mined_from(v, &e, hash, zeros);
+    if (is_native) mined_from(v, &e, hash, zeros);
 }
 
 /* ---- rating ---- */
