@@ -15,6 +15,23 @@ def put(target, name, data):
         f.write(data)
 
 
+def network():
+    """What travels on a link: STATUS; a code and its body; plain texts of cells behind the byte that says how they are taken."""
+    with open(os.path.join(ROOT, "tests", "vectors", "network.json"), encoding="utf-8") as f:
+        vectors = json.load(f)["vectors"]
+    for v in vectors:
+        if v["group"] == "status":
+            put("link_status", v["id"], bytes.fromhex(v["in"].get("payload") or v["out"]["payload"]))
+        elif v["group"] == "record" and len(v["in"].get("body", "0" * 9999)) < 1300:
+            put("link_record", v["id"], bytes([v["in"]["code"]]) + bytes.fromhex(v["in"]["body"]))
+        elif v["group"] == "receive":
+            cells = [bytes.fromhex(c["plain"]).rstrip(b"\0")[:1135] for c in v["in"]["cells"][1:]]
+            cells = [(len(c) > 240, c[:-1] if c.endswith(b"\xff") else c) for c in cells]
+            text = b"".join(bytes([large]) + (len(c).to_bytes(2, "big") if large else bytes([len(c)])) + c + b"\0" for large, c in cells)
+            if len(text) < 3000:
+                put("link_record", v["id"], b"\x00\x08" + text)
+
+
 def main():
     with open(os.path.join(ROOT, "tests", "vectors", "messaging.json"), encoding="utf-8") as f:
         vectors = {v["id"]: {**v["in"], **{"out_" + k: x for k, x in v["out"].items()}} for v in json.load(f)["vectors"]}
@@ -32,6 +49,7 @@ def main():
             put("link", name, v["out_link"].encode())
         elif "out_link" in v:
             put("filelink", name, bytes.fromhex(v["out_link"]))
+    network()
     # Small shapes that no vector has.
     for number, shape in enumerate((b"\xc0", b"\x80", b"\x83abc", b"\xc8\x83abc\x83def", b"\xf8\x38" + b"\xb8\x36" + bytes(54), b"\x82\x04\x00", b"\xc3\xc2\xc1\xc0")):
         put("rlp", f"shape-{number}", shape)
