@@ -50,7 +50,7 @@ static enum sotto_err begin(pid_t *pid, int *out, char *const argv[], const char
     if (!bad) {
         bad = posix_spawnattr_init(&attr);
         if (!bad) {
-            if (!bad) bad = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+            bad = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
             if (!bad) bad = posix_spawn_file_actions_adddup2(&files, pipe_fd[1], 1);
             if (!bad) bad = posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
             if (!bad) bad = posix_spawn_file_actions_addclosefrom_np(&files, 3);

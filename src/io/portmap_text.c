@@ -91,11 +91,11 @@ static enum sotto_err read_line(struct sotto_map_try *out, char *line)
     struct sotto_map_try t = { .result = SOTTO_MAP_FAILED };
     char *word[5] = { NULL };
     unsigned count = 0;
-    for (char *at = line; at; count++) {
+    word[count++] = line;
+    for (char *space = strchr(line, ' '); space; space = strchr(space + 1, ' ')) {
         if (count == 5) return SOTTO_ERR_FORMAT;
-        word[count] = at;
-        at = strchr(at, ' ');
-        if (at) *at++ = 0;
+        *space = 0;
+        word[count++] = space + 1;
     }
     int method = word_of(methods, SOTTO_MAP_METHOD_COUNT, word[0]), result = word[1] ? word_of(results, SOTTO_MAP_RESULT_COUNT, word[1]) : -1;
     if (method < 0 || result < 0) return SOTTO_ERR_FORMAT;
