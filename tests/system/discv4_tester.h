@@ -10,7 +10,7 @@
 
 #define QUIET_MS 300                      /* what the tool waits for a packet that must not come; and a fresh bond is left in peace so long */
 #define PATIENCE_MS 2000                  /* for one that must come: the machine may be busy */
-#define AT_ONCE_MS 300
+#define AT_ONCE_MS 1000                   /* a Pong comes within a millisecond; a busy machine lets it wait */
 #define TCP 4321u                         /* our TCP port, as we tell it */
 
 extern struct sotto_chacha_rng dice;
