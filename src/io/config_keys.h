@@ -28,6 +28,7 @@
     X(RELAY_PLAIN, "relay.plain", BOOL, "false", 0, 1, 0, "network.md 4", "send through shh/6 neighbours when no first hop speaks sotto/1") \
     X(RELAY_POOL, "relay.pool", BYTES, "64MiB", 1048576, 4294967296, RESTART, "network.md 10", "largest sum of envelopes kept for others") \
     X(RELAY_FLUSH, "relay.flush", TIME, "1s", 1, 60000, RESTART, "network.md 10", "mean wait before news go to a neighbour; shorter tells more of where they came from") \
+    X(RELAY_GATHER, "relay.gather", TIME, "10ms", 0, 60000, RESTART, "network.md 9", "what is not native and came from others goes on at once, but to each neighbour once in so long; 0s: as native") \
     X(WHISPER_BRIDGE, "whisper.bridge", BOOL, "false", 0, 1, RESTART, "network.md 1", "dials found nodes too that do not say they are of Sotto") \
     X(WHISPER_EXPORT_KEYS, "whisper.export_keys", BOOL, "false", 0, 1, 0, "W-19", "shh_getPrivateKey and shh_getSymKey hand keys out")    \
     X(LEDGER_BACKEND, "ledger.backend", WORD, "none", 0, 0, RESTART, "messaging.md 2.2", "where identities are registered|none") \

@@ -45,7 +45,7 @@ static enum sotto_err build(struct sotto_net *n)
     const struct sotto_net_config *c = &n->config;
     struct sotto_pool_config pool = { c->pool_bytes_max, c->pool_entries_max, floor_of(c->work_bits), c->rng };
     SOTTO_TRY(sotto_pool_new(&n->pool, &pool));
-    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->rng, c->log, n, first_hop,
+    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->gather_us, c->rng, c->log, n, first_hop,
         0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
     struct sotto_net_slots slots = c->slots.own ? c->slots : (struct sotto_net_slots){ true, INBOUND_MAX, OUTBOUND_MAX, STATIC_MAX };

@@ -22,6 +22,7 @@ struct sotto_net_config {
     bool local, plain;                    /* network.local, relay.plain */
     unsigned work_bits;                   /* relay.work: zero bits of native envelopes, 19; lower only on test networks */
     uint64_t flush_mean_us;               /* per-peer Poisson flush of pool entries, 1 s */
+    uint64_t gather_us;                   /* foreign envelopes of others go on as they come, but once in so long to each peer: 10 ms; 0: with the flush */
     uint64_t emit_mean_us;                /* profile off: 0.5 s */
     uint32_t rate;                        /* envelopes a second from and to each peer; 0: SOTTO_SHH_RATE */
     uint64_t pool_bytes_max;              /* 64 MiB */

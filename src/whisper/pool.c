@@ -449,6 +449,12 @@ void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32])
     sotto_heap_add(&p->worst, worth_key(e), e);
 }
 
+void sotto_pool_hush(struct sotto_pool *p, const uint8_t hash[32], bool quiet)
+{
+    struct entry *e = find(p, hash, sotto_pool_index(p, hash));
+    if (e) e->e.quiet = quiet;
+}
+
 enum sotto_err sotto_pool_withdraw(struct sotto_pool *p, const uint8_t hash[32])
 {
     struct entry *e = find(p, hash, sotto_pool_index(p, hash));

@@ -46,6 +46,7 @@ struct sotto_pool_entry {
     uint32_t size;                                /* size(): 20 + data */
     bool own;                                     /* made by this node in this run */
     bool held;                                    /* own and not yet given to a first hop: only outbound peers may have it; never evicted */
+    bool quiet;                                   /* see sotto_pool_hush */
     uint64_t seq;                                 /* order of arrival, from 1 */
     uint64_t source;                              /* the peer of its sotto_pool_source; 0 for own ones */
     uint64_t index;                               /* keyed hash of `hash`, for tables of the same pool (whisper/ids.h) */
@@ -83,6 +84,8 @@ bool sotto_pool_knows(const struct sotto_pool *p, const uint8_t hash[32]);
 const struct sotto_pool_entry *sotto_pool_find(const struct sotto_pool *p, const uint8_t hash[32]);
 /* The first hop has it: from now on it is an entry like any other. */
 void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32]);
+/* A mark for those who pass on (whisper/shh_flush.c): this one does not go on yet. Nothing in the pool depends on it. */
+void sotto_pool_hush(struct sotto_pool *p, const uint8_t hash[32], bool quiet);
 /* Takes an own held envelope out again, forgotten as if it had never been. ERR_MISSING: not here, or not held. */
 SOTTO_MUST_USE enum sotto_err sotto_pool_withdraw(struct sotto_pool *p, const uint8_t hash[32]);
 

@@ -141,6 +141,7 @@ static void take_wish(struct sotto_shh *s, struct shh_peer *p, const struct wish
     p->everything = w->everything;
     p->bloom = w->bloom;
     p->cursor = 0;                                /* a relaxed wish brings what was held back; what it knows it does not get again */
+    p->quick_cursor = sotto_pool_seq(s->config.pool);
     shh_flush_soon(s, p, now);
 }
 
@@ -210,7 +211,7 @@ static void up(void *owner, uint32_t conn, struct sotto_now now)
     p->name = sotto_be64(info.key);
     p->status_by_us = now.mono_us + SOTTO_SHH_STATUS_US;
     p->everything = true;
-    p->flush_us = NONE;
+    p->flush_us = p->quick_us = NONE;
     uint32_t rate = s->config.rate ? s->config.rate : SOTTO_SHH_RATE;
     p->give = p->take = sotto_bucket_make(rate, rate * SOTTO_SHH_BURST_S, now.mono_us);
     sotto_bucket_credit(&p->take, p->inbound ? s->config.catch_up_inbound : s->config.catch_up_outbound);
@@ -304,6 +305,9 @@ void sotto_shh_tick(struct sotto_shh *s, struct sotto_now now)
         if (now.mono_us >= shh_take_deadline(p)) shh_take_waiting(s, p, now);
         if (!p->gone && now.mono_us >= p->flush_us) shh_flush(s, p, now);
     }
+    shh_quiet_tick(s, now);
+    for (unsigned i = 0; i < s->peer_count; i++)      /* after all were heard: what one brought goes on to the others in the same step */
+        if (!s->peers[i]->gone && now.mono_us >= s->peers[i]->quick_us) shh_quick(s, s->peers[i], now);
     if (now.mono_us >= s->clock_us) look_at_clock(s, now);
     if (now.mono_us >= s->sweep_us) {
         for (unsigned i = 0; i < s->peer_count; i++) sotto_ids_expire(&s->peers[i]->known, sotto_shh_now_behind(s, now));
@@ -313,12 +317,14 @@ void sotto_shh_tick(struct sotto_shh *s, struct sotto_now now)
 
 uint64_t sotto_shh_deadline(const struct sotto_shh *s)
 {
-    uint64_t at = s->clock_off ? s->clock_us : NONE;
+    uint64_t at = s->clock_off ? s->clock_us : NONE, quiet = shh_quiet_deadline(s);
+    if (quiet < at) at = quiet;
     for (unsigned i = 0; i < s->peer_count; i++) {
         const struct shh_peer *p = s->peers[i];
         if (p->gone) continue;
         if (!p->ready && p->status_by_us < at) at = p->status_by_us;
         if (p->flush_us < at) at = p->flush_us;
+        if (p->quick_us < at) at = p->quick_us;
         if (shh_take_deadline(p) < at) at = shh_take_deadline(p);
     }
     return at;

@@ -3,7 +3,8 @@
  *
  *     up -> Status sent -> Status received (10 s) -> Messages, PoW and bloom updates both ways -> down
  *
- * Taken envelopes go into the pool; what the pool has and a peer lacks goes out in that peer's own random flushes. All of
+ * Taken envelopes go into the pool; what the pool has and a peer lacks goes out in that peer's own random flushes, or at once if it is
+ * foreign and others brought it (config.gather_us; shh_flush.c says what that tells an observer). All of
  * what a packet holds is read before any of it counts. A peer's packets are paid from a token bucket; what it cannot pay
  * waits, with the peer not read meanwhile, and is dropped after 10 s.
  *
@@ -37,11 +38,13 @@ enum {
 #define SOTTO_SHH_TIME_ERRORS_MAX 200u            /* envelopes out of step in 10 min, then the peer rests for 60 s */
 #define SOTTO_SHH_TIME_ERRORS_US 600000000u
 #define SOTTO_SHH_TIME_REST_US 60000000u
+#define SOTTO_SHH_QUIET_MAX 256u                  /* own foreign envelopes that wait to look like those of others */
 #define SOTTO_SHH_PEERS_MAX 1536u                 /* the sum of the host's slots at their most */
 
 struct sotto_shh_config {
     struct sotto_pool *pool;                      /* borrowed */
     uint64_t flush_mean_us;                       /* mean wait before news go to a peer: 1 s */
+    uint64_t gather_us;                           /* foreign envelopes of others go to a peer as they come, but once in so long: 10 ms; 0: as all else */
     struct sotto_rng *rng;
     struct sotto_log *log;                        /* may be NULL */
     void *owner;

@@ -30,6 +30,7 @@ static enum verdict judge(const struct sotto_shh *s, const struct shh_peer *p, c
     if (e->rlp.size + LIST_HEAD_MAX > SOTTO_SHH_PACKET_MAX) return SETTLED;
     if (e->rating < p->pow || (!p->everything && !wishes_topic(p, e->topic))) return SETTLED;      /* till it wishes anew */
     if (sotto_ids_has(&p->known, e->hash, e->index)) return SETTLED;
+    if (e->quiet) return SETTLED;                 /* till it wakes */
     if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->muted || s->clock_off || !shh_first_hop(s, p)) && !SOTTO_PLANTED(OWN_TO_STRANGERS)))
         return LATER;
     return SEND;
@@ -42,9 +43,11 @@ static void stays(struct news *n, const struct sotto_pool_entry *e)
     if (e->seq < n->left_seq) n->left_seq = e->seq;
 }
 
-static void collect(struct sotto_shh *s, struct shh_peer *p, struct news *n, struct sotto_now now)
+/* What came after seq and is to be brought now; of what goes on quickly alone, or of all. */
+static void collect(struct sotto_shh *s, struct shh_peer *p, struct news *n, uint64_t seq, bool quick, struct sotto_now now)
 {
-    for (const struct sotto_pool_entry *e = sotto_pool_after(s->config.pool, p->cursor); e; e = sotto_pool_next(s->config.pool, e)) {
+    for (const struct sotto_pool_entry *e = sotto_pool_after(s->config.pool, seq); e; e = sotto_pool_next(s->config.pool, e)) {
+        if (quick && !shh_is_quick(s, e)) continue;
         enum verdict v = judge(s, p, e, now);
         if (v == SEND && n->count == n->cap) {
             size_t cap = n->cap ? n->cap * 2 : 64;
@@ -121,6 +124,72 @@ static enum sotto_err send_packet(struct sotto_shh *s, struct shh_peer *p, const
     return err;
 }
 
+/* ---- own foreign envelopes ----
+ *
+ * What others bring goes on within milliseconds, to everybody. An own one that went to one neighbour now and to another a second later would be
+ * known for an own one by two neighbours who compare. So when its first hop has it, it is quiet until somebody else brings it, which is soon
+ * where the first hop has other neighbours, or until a random moment; then it goes on as if it had come just then: to all at once. */
+
+static void wake(struct sotto_shh *s, const uint8_t hash[32], struct sotto_now now)
+{
+    const struct sotto_pool_entry *e = sotto_pool_find(s->config.pool, hash);
+    if (!e) return;                               /* it expired, or had to leave */
+    sotto_pool_hush(s->config.pool, hash, false);
+    for (unsigned i = 0; i < s->peer_count; i++) {
+        struct shh_peer *p = s->peers[i];
+        if (p->cursor >= e->seq) p->cursor = e->seq - 1;
+        if (p->quick_cursor >= e->seq) p->quick_cursor = e->seq - 1;
+        shh_flush_soon(s, p, now);                /* the cursor says that not all is settled */
+        shh_quick_soon(s, p, now);
+    }
+}
+
+static void wake_at(struct sotto_shh *s, unsigned at, struct sotto_now now)
+{
+    struct shh_quiet q = s->quiet[at];
+    s->quiet[at] = s->quiet[--s->quiet_count];
+    wake(s, q.hash, now);
+}
+
+static void hush(struct sotto_shh *s, const struct sotto_pool_entry *e, struct sotto_now now)
+{
+    if (s->quiet_count == SOTTO_SHH_QUIET_MAX) {
+        wake(s, e->hash, now);
+        return;
+    }
+    struct shh_quiet *q = &s->quiet[s->quiet_count++];
+    memcpy(q->hash, e->hash, sizeof q->hash);
+    q->until_us = now.mono_us + sotto_rng_exp_us(s->config.rng, s->config.flush_mean_us);
+    sotto_pool_hush(s->config.pool, e->hash, true);
+}
+
+void shh_heard(struct sotto_shh *s, const uint8_t hash[32], struct sotto_now now)
+{
+    for (unsigned i = 0; i < s->quiet_count; i++) {
+        if (memcmp(s->quiet[i].hash, hash, sizeof s->quiet[i].hash) != 0) continue;
+        wake_at(s, i, now);
+        return;
+    }
+}
+
+void shh_quiet_tick(struct sotto_shh *s, struct sotto_now now)
+{
+    for (unsigned i = 0; i < s->quiet_count;) {
+        if (now.mono_us >= s->quiet[i].until_us) wake_at(s, i, now);
+        else i++;
+    }
+}
+
+uint64_t shh_quiet_deadline(const struct sotto_shh *s)
+{
+    uint64_t at = NONE;
+    for (unsigned i = 0; i < s->quiet_count; i++)
+        if (s->quiet[i].until_us < at) at = s->quiet[i].until_us;
+    return at;
+}
+
+/* ---- a flush ---- */
+
 static void written(struct sotto_shh *s, struct shh_peer *p, const struct sotto_pool_entry *e, struct sotto_now now)
 {
     uint32_t until = e->expiry > UINT32_MAX - SOTTO_POOL_REMEMBER_S ? UINT32_MAX : e->expiry + SOTTO_POOL_REMEMBER_S;
@@ -128,8 +197,38 @@ static void written(struct sotto_shh *s, struct shh_peer *p, const struct sotto_
     s->stats.forwarded++;
     if (!e->held) return;
     sotto_pool_release(s->config.pool, e->hash);
-    sotto_shh_news(s, now);                       /* now the peers that dialled us may have it */
+    if (shh_is_quick(s, e)) hush(s, e, now);
+    else sotto_shh_news(s, now);                  /* now the peers that dialled us may have it */
     s->config.first_hop(s->config.owner, e, now);
+}
+
+/* Brings these in this order, as far as the rate and the peer's queue allow; the rest stays behind. True: it was the rate. */
+static bool bring(struct sotto_shh *s, struct shh_peer *p, struct news *n, struct sotto_now now)
+{
+    bool short_of_tokens = false;
+    size_t at = 0;
+    while (at < n->count && !p->gone && !short_of_tokens) {
+        size_t to = at, size = 0;
+        while (to < n->count && size + n->slots[to]->rlp.size + LIST_HEAD_MAX <= SOTTO_SHH_PACKET_MAX) {
+            short_of_tokens = !sotto_bucket_take(&p->give, 1, now.mono_us);
+            if (short_of_tokens) break;
+            size += n->slots[to++]->rlp.size;
+        }
+        if (to == at) break;
+        if (size / SOTTO_SHH_CATCH_UP_BYTES > to - at) {  /* what the other side does with such a packet: there are fewer of them than a burst */
+            sotto_bucket_refund(&p->give, (uint32_t)(to - at));
+            sotto_bucket_no_credit(&p->give);
+            bool paid = sotto_bucket_take(&p->give, (uint32_t)(to - at), now.mono_us);
+            SOTTO_ASSERT(paid);
+        }
+        if (send_packet(s, p, n, at, to, size, now) != SOTTO_OK) {
+            sotto_bucket_refund(&p->give, (uint32_t)(to - at));
+            break;
+        }
+        for (; at < to; at++) written(s, p, n->slots[at], now);
+    }
+    for (; at < n->count; at++) stays(n, n->slots[at]);
+    return short_of_tokens;
 }
 
 void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
@@ -141,36 +240,51 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     }
     struct news n = { .left_seq = NONE };
     uint64_t latest = sotto_pool_seq(s->config.pool);
-    bool short_of_tokens = false;
-    collect(s, p, &n, now);
+    collect(s, p, &n, p->cursor, false, now);
     if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
     if (n.count > sotto_bucket_tokens(&p->give, now.mono_us)) take_turns(s, &n);
-    size_t at = 0;
-    while (at < n.count && !p->gone && !short_of_tokens) {
-        size_t to = at, size = 0;
-        while (to < n.count && size + n.slots[to]->rlp.size + LIST_HEAD_MAX <= SOTTO_SHH_PACKET_MAX) {
-            short_of_tokens = !sotto_bucket_take(&p->give, 1, now.mono_us);
-            if (short_of_tokens) break;
-            size += n.slots[to++]->rlp.size;
-        }
-        if (to == at) break;
-        if (size / SOTTO_SHH_CATCH_UP_BYTES > to - at) {  /* what the other side does with such a packet: there are fewer of them than a burst */
-            sotto_bucket_refund(&p->give, (uint32_t)(to - at));
-            sotto_bucket_no_credit(&p->give);
-            bool paid = sotto_bucket_take(&p->give, (uint32_t)(to - at), now.mono_us);
-            SOTTO_ASSERT(paid);
-        }
-        if (send_packet(s, p, &n, at, to, size, now) != SOTTO_OK) {
-            sotto_bucket_refund(&p->give, (uint32_t)(to - at));
-            break;
-        }
-        for (; at < to; at++) written(s, p, n.slots[at], now);
-    }
-    for (; at < n.count; at++) stays(&n, n.slots[at]);
+    bool short_of_tokens = bring(s, p, &n, now);
     free(n.slots);
     if (p->gone) return;
     p->cursor = n.left_seq == NONE ? latest : n.left_seq - 1;
+    p->quick_cursor = latest;
+    p->quick_us = NONE;
     if (n.left_seq == NONE) return;
     shh_flush_soon(s, p, now);
     if (short_of_tokens && p->flush_us < now.mono_us + SHORT_OF_TOKENS_US) p->flush_us = now.mono_us + SHORT_OF_TOKENS_US;
+}
+
+/* ---- what goes on quickly ----
+ *
+ * The random wait of each link hides where an envelope came from. That is promised for native ones, ours and those of others, and they all keep it.
+ * A foreign one that a neighbour brought has its source elsewhere, and everybody who sees the line tells it from a native one by its length. */
+bool shh_is_quick(const struct sotto_shh *s, const struct sotto_pool_entry *e)
+{
+    return s->config.gather_us && e->data.size != SOTTO_NATIVE_DATA && !e->held;
+}
+
+void shh_quick_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
+{
+    if (p->gone || !p->ready || p->quick_us != NONE) return;
+    p->quick_us = now.mono_us > p->quick_next_us ? now.mono_us : p->quick_next_us;
+    (void)s;
+}
+
+/* Only while there is plenty: the second half of a burst is shared out by turns in the flush, where native envelopes are, too. */
+void shh_quick(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
+{
+    struct news n = { .left_seq = NONE };
+    uint64_t latest = sotto_pool_seq(s->config.pool), tokens = sotto_bucket_tokens(&p->give, now.mono_us), spare = p->give.burst_millionths / 2000000u;
+    p->quick_us = NONE;
+    p->quick_next_us = now.mono_us + s->config.gather_us;
+    bool all = tokens > spare && sotto_host_backlog(s->host, p->conn) <= SOTTO_SHH_BACKLOG_MAX;
+    if (all) collect(s, p, &n, p->quick_cursor > p->cursor ? p->quick_cursor : p->cursor, true, now);
+    if (n.count > tokens - (all ? spare : 0)) all = false;
+    else if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
+    if (all) (void)bring(s, p, &n, now);
+    free(n.slots);
+    if (p->gone) return;
+    p->quick_cursor = latest;
+    if (!all || n.left_seq != NONE) shh_flush_soon(s, p, now);
+    else if (p->flush_us == NONE) p->cursor = latest;
 }

@@ -29,7 +29,10 @@ struct shh_peer {
     struct sotto_bloom bloom;
 
     uint64_t cursor;                              /* all arrivals up to this one are settled for it */
-    uint64_t flush_us;                            /* NONE: nothing to bring */
+    uint64_t flush_us;                            /* NONE: nothing to bring, all of the pool is settled for it */
+    uint64_t quick_cursor;                        /* up to this one nothing is quick any more: settled, or left to the flush */
+    uint64_t quick_us;                            /* NONE: nothing quick to bring */
+    uint64_t quick_next_us;                       /* not before */
     struct sotto_bucket give;
     struct sotto_ids known;
 
@@ -60,6 +63,10 @@ struct sotto_shh {
     uint32_t size_max;
     bool light, muted;
 
+    /* Own foreign envelopes that a first hop has and nobody else may have yet. */
+    struct shh_quiet { uint8_t hash[32]; uint64_t until_us; } quiet[SOTTO_SHH_QUIET_MAX];
+    unsigned quiet_count;
+
     size_t waiting_bytes;
     int clock_off;
     uint64_t clock_us, sweep_us;                  /* next look */
@@ -84,6 +91,14 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
 /* Something new for this peer: its next flush is drawn, unless it is drawn already. An exponential wait has no memory, so
  * drawing it when news come is the same as a clock that always ticks, and an idle node sleeps. */
 void shh_flush_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
+/* An arrival in the pool that goes on quickly, and news of such. */
+bool shh_is_quick(const struct sotto_shh *s, const struct sotto_pool_entry *e);
+void shh_quick_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
+void shh_quick(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
+/* Somebody brought this one; ends its being quiet. */
+void shh_heard(struct sotto_shh *s, const uint8_t hash[32], struct sotto_now now);
+void shh_quiet_tick(struct sotto_shh *s, struct sotto_now now);
+uint64_t shh_quiet_deadline(const struct sotto_shh *s);
 
 /* May an own envelope go to this peer first? One that we dialled, or one that the operator named: a stranger who dials us to hear
  * our envelopes first may not, a pinned neighbour whose call happened to win over ours may. */

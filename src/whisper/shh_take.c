@@ -114,7 +114,9 @@ static void batch_hash(struct batch *b, const struct sotto_pool *pool, const str
     }
 }
 
-static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, double rating)
+struct news_of { bool quick, slow; };             /* what came in for others */
+
+static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, double rating, struct news_of *news, struct sotto_now now)
 {
     struct sotto_pool_id id = { a->digest.hash, a->index };
     if (!SOTTO_PLANTED(ECHO_TO_SENDER)) sotto_ids_add(&p->known, id.hash, id.index, remember_until(a->e.expiry));
@@ -124,22 +126,25 @@ static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *
     if (err == SOTTO_OK) {
         sotto_pool_show(s->config.pool, entry, a->sample, a->digest.zeros);
         s->stats.accepted++;
+        if (shh_is_quick(s, entry)) news->quick = true;
+        else news->slow = true;
     } else if (err == SOTTO_ERR_ENV_DUPLICATE) {
         s->stats.duplicate++;
+        shh_heard(s, id.hash, now);
     } else {
         s->stats.quota++;                         /* its share is used up, or the pool is full of better ones, or memory is out */
     }
 }
 
 /* One envelope. Returns false when the peer is to be cut off for it. */
-static bool take_one(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, const struct sotto_rules *rules, struct sotto_now now)
+static bool take_one(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, const struct sotto_rules *rules, struct news_of *news, struct sotto_now now)
 {
     double rating;
     if (!p->inbound) sotto_clock_count(&p->clock, sotto_envelope_sent(&a->e), a->e.expiry, shh_now_s(now), now.mono_us);
     enum sotto_err err = a->times;
     if (err == SOTTO_OK) err = sotto_rules_work(&rating, &a->e, a->digest.zeros, a->late_s, rules);
     if (err == SOTTO_OK) {
-        keep(s, p, a, rating);
+        keep(s, p, a, rating, news, now);
         return true;
     }
     if (err == SOTTO_ERR_ENV_FUTURE || err == SOTTO_ERR_ENV_OLD) {
@@ -169,7 +174,7 @@ static struct sotto_span after(struct sotto_rlp items, struct sotto_span item)
 static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp *items, uint32_t *count, struct batch *b, struct sotto_now now)
 {
     struct sotto_rules rules = sotto_shh_rules(s, now);
-    uint64_t seq = sotto_pool_seq(s->config.pool);
+    struct news_of news = { 0 };
     bool good = true;
     for (;;) {
         uint64_t tokens = sotto_bucket_tokens(&p->take, now.mono_us);
@@ -181,14 +186,17 @@ static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp 
         for (uint32_t i = 0; i < n && !p->gone; i++) {
             bool paid = sotto_bucket_take(&p->take, 1, now.mono_us);
             SOTTO_ASSERT(paid);
-            good = take_one(s, p, &b->at[i], &rules, now) && good;
+            good = take_one(s, p, &b->at[i], &rules, &news, now) && good;
             *items = sotto_rlp(after(*items, b->at[i].rlp));
             --*count;
         }
         b->decoded = 0;                           /* what is left of them is read again when it is paid */
         if (p->gone) break;
     }
-    if (sotto_pool_seq(s->config.pool) != seq) sotto_shh_news(s, now);
+    for (unsigned i = 0; i < s->peer_count; i++) {
+        if (news.slow) shh_flush_soon(s, s->peers[i], now);
+        if (news.quick) shh_quick_soon(s, s->peers[i], now);
+    }
     return good;
 }
 

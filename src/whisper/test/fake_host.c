@@ -115,6 +115,11 @@ void fake_init_rate(struct fake *f, uint64_t seed, const struct sotto_pool_confi
     init(f, seed, pool, (struct sotto_shh_config){ .batch = SOTTO_ENVELOPE_BATCH, .rate = rate });
 }
 
+void fake_init_gather(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint64_t gather_us)
+{
+    init(f, seed, pool, (struct sotto_shh_config){ .batch = SOTTO_ENVELOPE_BATCH, .gather_us = gather_us });
+}
+
 void fake_forget(struct fake *f)
 {
     for (unsigned i = 0; i < f->host.sent_count; i++) sotto_buf_free(&f->host.sent[i].payload);

@@ -75,7 +75,7 @@ static int got(uint32_t peer)
 }
 
 /* One of our own, held, into the pool. */
-static void add_own(void)
+static void add_own_of(unsigned serial)
 {
     struct sotto_buf b = sotto_buf_make(4096);
     struct fake_envelope e = any(1);
@@ -83,6 +83,7 @@ static void add_own(void)
     uint8_t hash[32];
     e.expiry = fake_now_s(&f) + 600;
     e.ttl = 600;
+    sotto_put_be32(e.topic, 0x11223304 + serial);
     fake_seal(&b, &e);
     assert_int_equal(sotto_envelope_decode(&in, sotto_buf_span(&b)), SOTTO_OK);
     sotto_envelope_hash(hash, sotto_buf_span(&b));
@@ -93,6 +94,8 @@ static void add_own(void)
     sotto_shh_news(f.shh, f.now);
     sotto_shh_enter(f.shh, NULL);
 }
+
+static void add_own(void) { add_own_of(0); }
 
 #define TEST(fn) cmocka_unit_test_teardown(fn, teardown)
 
