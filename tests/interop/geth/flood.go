@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/ioutil"
+	"math"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ const perPacket = 64
 // tap is a peer without a pool: what it is told to pour goes out, what comes in is counted.
 type tap struct {
 	server *p2p.Server
+	asks   float64                // its PoW requirement: a source shall not be brought what the other sources pour
 	ready  chan p2p.MsgReadWriter // one for each neighbour whose Status came
 
 	lock  sync.Mutex
@@ -31,6 +33,9 @@ type tap struct {
 	whole chan bool // so many different ones as wanted have come
 	want  int
 }
+
+// asksNothing is a PoW requirement that no envelope meets.
+const asksNothing = 1e300
 
 func newTap(listen bool) (*tap, error) {
 	key, err := crypto.GenerateKey()
@@ -42,12 +47,13 @@ func newTap(listen bool) (*tap, error) {
 		Protocols: []p2p.Protocol{{Name: "shh", Version: 6, Length: 128, Run: t.run}}}}
 	if listen {
 		t.server.ListenAddr = "127.0.0.1:0"
+		t.asks = asksNothing
 	}
 	return t, t.server.Start()
 }
 
 func (t *tap) run(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
-	if err := p2p.Send(rw, 0, []interface{}{uint64(6), uint64(0), []byte{}, false}); err != nil {
+	if err := p2p.Send(rw, 0, []interface{}{uint64(6), math.Float64bits(t.asks), []byte{}, false}); err != nil {
 		return err
 	}
 	for first := true; ; first = false {
