@@ -5,7 +5,6 @@
 #include "whisper/ids.h"
 #include "whisper/rules.h"
 
-#include <bsd/sys/tree.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@ enum kind { KIND_INBOUND, KIND_OUTBOUND, KIND_TOPIC };
 
 /* A share of the pool that has a quota: one link's, or one foreign topic's. */
 struct group {
-    RB_ENTRY(group) by_name;
+    struct group *chain;                          /* in the table of groups */
     TAILQ_ENTRY(group) in_over;
     struct sotto_heap entries;                    /* the worst on top */
     enum kind kind;
@@ -27,7 +26,6 @@ struct group {
     uint64_t name, bytes;
     uint32_t count, refs;                         /* refs: entries that name it, those set aside included */
 };
-RB_HEAD(groups, group);
 TAILQ_HEAD(group_list, group);
 
 enum { IN_LINK, IN_TOPIC, IN_COUNT };
@@ -50,7 +48,8 @@ struct sotto_pool {
     struct sotto_pool_config config;
     struct sotto_heap worst, expiries;
     struct arrivals arrivals;
-    struct groups groups;
+    struct group **groups;                        /* chains by kind and name: in a flood nearly every envelope has a topic of its own */
+    uint32_t groups_size, groups_count;
     struct group_list over;
     struct entry **table;                         /* table_size chains by hash, then as many by sample */
     uint32_t table_size, count, crowd;            /* crowd, crowd_bytes: of those that no honest newcomer can push out */
@@ -76,14 +75,6 @@ static uint64_t worth_key(const struct entry *e)
     memcpy(&bits, &e->e.worth, sizeof bits);
     return bits;
 }
-static int compare_group(const struct group *a, const struct group *b)
-{
-    if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
-    return a->name < b->name ? -1 : a->name > b->name;
-}
-/* RB_GENERATE_STATIC of libbsd relies on a macro that its header does not bring. */
-#define TREE(name, type, field, compare) RB_GENERATE_INTERNAL(name, type, field, compare, __attribute__((unused)) static)
-TREE(groups, group, by_name, compare_group)
 
 enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_config *config)
 {
@@ -95,14 +86,17 @@ enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_c
     p->low_since_us = NONE;
     p->worst = sotto_heap_make(offsetof(struct entry, at_worst), worse);
     p->expiries = sotto_heap_make(offsetof(struct entry, at_expiry), NULL);
-    RB_INIT(&p->groups);
     TAILQ_INIT(&p->arrivals);
     TAILQ_INIT(&p->over);
     sotto_rng_fill(config->rng, p->key, sizeof p->key);
     p->gone = sotto_ids_make(config->entries_max * 2);
     p->table_size = TABLE_FIRST;
     p->table = calloc(p->table_size, 2 * sizeof(struct entry *));
-    if (!p->table) {
+    p->groups_size = TABLE_FIRST;
+    p->groups = calloc(p->groups_size, sizeof(struct group *));
+    if (!p->table || !p->groups) {
+        free(p->table);
+        free(p->groups);
         free(p);
         return SOTTO_ERR_NOMEM;
     }
@@ -181,18 +175,48 @@ static void detach(struct sotto_pool *p, struct entry *e)
     }
 }
 
+static struct group **group_slot(const struct sotto_pool *p, enum kind kind, uint64_t name)
+{
+    uint8_t bytes[16] = { (uint8_t)kind };
+    sotto_put_be64(bytes + 8, name);
+    return &p->groups[sotto_ids_index(p->key, bytes) & (p->groups_size - 1)];
+}
+
+static void groups_grow(struct sotto_pool *p)
+{
+    if (p->groups_count < p->groups_size) return;
+    struct group **groups = calloc((size_t)p->groups_size * 2, sizeof(struct group *)), **old = p->groups;
+    if (!groups) return;                          /* longer chains, nothing worse */
+    uint32_t old_size = p->groups_size;
+    p->groups = groups;
+    p->groups_size *= 2;
+    for (uint32_t i = 0; i < old_size; i++) {
+        for (struct group *g = old[i], *next; g; g = next) {
+            struct group **slot = group_slot(p, g->kind, g->name);
+            next = g->chain;
+            g->chain = *slot;
+            *slot = g;
+        }
+    }
+    free(old);
+}
+
 static void group_drop(struct sotto_pool *p, struct group *g)
 {
     if (!g || --g->refs) return;
     SOTTO_ASSERT(!g->over && g->count == 0);
-    groups_RB_REMOVE(&p->groups, g);
+    struct group **at = group_slot(p, g->kind, g->name);
+    while (*at != g) at = &(*at)->chain;
+    *at = g->chain;
+    p->groups_count--;
     sotto_heap_free(&g->entries);
     free(g);
 }
 /* With a reference for the caller. NULL: out of memory. */
 static struct group *group_get(struct sotto_pool *p, enum kind kind, uint64_t name)
 {
-    struct group key = { .kind = kind, .name = name }, *g = groups_RB_FIND(&p->groups, &key);
+    struct group *g = *group_slot(p, kind, name);
+    while (g && (g->kind != kind || g->name != name)) g = g->chain;
     if (g) {
         g->refs++;
         return g;
@@ -203,7 +227,11 @@ static struct group *group_get(struct sotto_pool *p, enum kind kind, uint64_t na
     g->name = name;
     g->refs = 1;
     g->entries = sotto_heap_make(offsetof(struct entry, at_group) + (kind == KIND_TOPIC ? IN_TOPIC : IN_LINK) * sizeof(uint32_t), worse);
-    groups_RB_INSERT(&p->groups, g);
+    groups_grow(p);
+    struct group **slot = group_slot(p, kind, name);
+    g->chain = *slot;
+    *slot = g;
+    p->groups_count++;
     return g;
 }
 
@@ -272,6 +300,7 @@ void sotto_pool_free(struct sotto_pool *p)
     sotto_heap_free(&p->expiries);
     sotto_ids_free(&p->gone);
     free(p->table);
+    free(p->groups);
     free(p);
 }
 
