@@ -3,6 +3,8 @@
 
 #include "crypto/wordlist.h"
 #include "node/keys.h"
+#include "rpc/rpc.h"
+#include "rpc/token.h"
 
 #include <stdlib.h>
 
@@ -64,7 +66,38 @@ static void account_file(void)
     sotto_guard_free(keys);
 }
 
+/* A token that is presented, the right one or not, against a table of some: where they differ must not show. */
+static void token_find(void)
+{
+    static struct sotto_tokens tokens;
+    struct sotto_token found;
+    const struct sotto_token *made;
+    char secrets[3][SOTTO_TOKEN_SECRET + 1], cookie[SOTTO_TOKEN_SECRET + 1], wrong[SOTTO_TOKEN_SECRET];
+    uint8_t random[32];
+    memset(&tokens, 0, sizeof tokens);
+    sotto_rng_fill(ct_open_rng(), random, sizeof random);
+    sotto_tokens_set_cookie(&tokens, cookie, random, 1000);
+    for (unsigned i = 0; i < 3; i++) {
+        const char name[] = { (char)('a' + i), 0 };
+        sotto_rng_fill(ct_open_rng(), random, sizeof random);
+        CT_OK(sotto_tokens_add(&tokens, &made, secrets[i], random, name, SOTTO_SCOPE_R, 0, 1000));
+    }
+    memcpy(wrong, secrets[1], sizeof wrong);
+    wrong[63] ^= 1;
+    CT_SECRET(secrets);
+    CT_SECRET(cookie);
+    CT_SECRET(wrong);
+    CT_SECRET(tokens.cookie.hash);
+    for (unsigned i = 0; i < 3; i++) CT_SECRET(tokens.made[i].hash);
+    for (unsigned i = 0; i < 3; i++)
+        if (sotto_tokens_find(&tokens, &found, sotto_span(secrets[i], SOTTO_TOKEN_SECRET), 2000) != SOTTO_TOKEN_RIGHT || found.number != i + 1) abort();
+    if (sotto_tokens_find(&tokens, &found, sotto_span(cookie, SOTTO_TOKEN_SECRET), 2000) != SOTTO_TOKEN_RIGHT || found.number != 0) abort();
+    if (sotto_tokens_find(&tokens, &found, SOTTO_SPAN(wrong), 2000) != SOTTO_TOKEN_WRONG) abort();
+    CT_STILL_SECRET(tokens.made[0].hash);
+}
+
 const struct ct_op ct_ops_keys[] = {
     { "words-from-entropy", words_put }, { "word-to-number", words_find }, { "seed-and-roles", seed_and_roles }, { "account-file", account_file },
+    { "token-find", token_find },
     { NULL, NULL },
 };

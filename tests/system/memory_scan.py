@@ -3,6 +3,7 @@
 every page of sottod and in every file of its data folder, in several forms, while an account is in use, after a message was opened or
 removed, after the vault was locked, and after the account is gone. tests/secrets/secret_scan.c does the looking; it knows the keys
 because it opens the vault with the passphrase, as the person would."""
+import hashlib
 import http.client
 import json
 import os
@@ -239,6 +240,34 @@ class MemoryScan(Scenario):
                 bob.call("vault wipe", level="keys", confirm="WIPE")
                 self.clean(in_process(bob, secrets), "memory")
                 self.clean(in_files(bob, {**secrets, **rows}), "the data folder")
+
+    def test_shh(self):
+        """What callers of shh_* give: a password and the key of it, a private key. In locked memory while they are used, and nowhere afterwards."""
+        password, scalar = "planted password eight: under the mat", hashlib.sha256(b"planted scalar nine").digest()
+        stretched = hashlib.pbkdf2_hmac("sha256", password.encode(), b"", 65356, 32)
+        typed = {"password": password.encode().hex(), "hex": scalar.hex().encode().hex()}
+        keys = {"sym": stretched.hex(), "private": scalar.hex()}
+        with Network(1, people=False) as net:
+            node = net.nodes[0]
+
+            def shh(method, *params):
+                connection = harness.Rpc(node.ready["socket"])
+                connection.send_raw(json.dumps({"id": 1, "method": "shh_" + method, "params": params}).encode() + b"\n")
+                answer = json.loads(connection.line())
+                connection.close()
+                return answer["result"]
+            sym, pair = shh("generateSymKeyFromPassword", password), shh("addPrivateKey", "0x" + scalar.hex())
+            found = in_process(node, keys)
+            self.assertEqual({tuple(line.split(" ")[:3:2]) for line in found}, {("sym", "locked"), ("private", "locked")}, found)
+            self.clean(in_process(node, typed), "what was typed, once it is a key")
+            self.assertIs(shh("deleteSymKey", sym), True)
+            self.clean([line for line in in_process(node, keys) if line.startswith("sym")], "a symmetric key that was deleted")
+            self.assertIs(shh("deleteKeyPair", pair), True)
+            self.clean(in_process(node, {**keys, **typed}), "all of it")
+            shh("addSymKey", "0x" + stretched.hex())
+            node.stop()
+            self.clean(in_files(node, {**keys, **typed}), "the data folder after the end")
+            self.assertNotIn(password, node.log())
 
     def test_limits(self):
         """No core dumps, no look from another process of the same user, and a word to the operator when memory cannot be locked."""
