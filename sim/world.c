@@ -338,8 +338,9 @@ void sim_world_free(struct sim_world *w)
     w->stepped = NULL;
     w->trace = NULL;
     sim_udp_forget(w);                                /* while the machines that they are from are there */
-    for (unsigned i = 0; i < w->machine_count; i++) {
+    for (unsigned i = 0; i < w->machine_count; i++)       /* its connections still lead to the others */
         if (w->machines[i]->node) throw_away(w->machines[i]);
+    for (unsigned i = 0; i < w->machine_count; i++) {
         sim_door_forget(w->machines[i]);
         sim_disk_free(w->machines[i]->disk);
         SOTTO_WIPE(w->machines[i]->entropy);
