@@ -2,7 +2,7 @@
  * One program for each file: MUTATION_BOOK is its book.
  *
  *     mutation_messaging RUNNER                the test: values, keys, lists, groups; then the runner itself on changed files
- *     mutation_messaging --pins                prints the rows of pins_messaging.c for what no computation can notice
+ *     mutation_messaging --pins [GROUP]        prints the rows of pins_messaging.c for what no computation can notice
  *
  * First with the pins off: what goes unnoticed then must be exactly what the table holds. Then with them on: nothing may. */
 #include "pins.h"
@@ -282,12 +282,12 @@ static bool pinned(const char *id, const char *path)
     return false;
 }
 
-static void change_all(void)
+static void change_all(const char *group)                 /* NULL: every one */
 {
     json_t *one;
     size_t i;
     json_array_foreach(json_object_get(root, "vectors"), i, one) {
-        if (vec_later(book, one)) continue;
+        if (vec_later(book, one) || (group && strcmp(json_string_value(json_object_get(one, "group")), group) != 0)) continue;
         char *id = strdup(json_string_value(json_object_get(one, "id")));
         SOTTO_ASSERT(id);
         change_leaves(one, one, id, "");
@@ -295,11 +295,11 @@ static void change_all(void)
     }
 }
 
-static int print_pins(void)
+static int print_pins(const char *group)
 {
     struct vec_pin pin;
     vec_pins_off = true;
-    change_all();
+    change_all(group);
     for (size_t i = 0; i < unnoticed_count; i++) {
         if (!vec_pin_make(&pin, case_of(unnoticed[i][0]), unnoticed[i][1])) return 1;
         printf("    { \"%s\", \"%s\", 0x%016llxu, 0x%016llxu },\n", pin.group, pin.path, (unsigned long long)pin.rest, (unsigned long long)pin.value);
@@ -311,13 +311,13 @@ int main(int argc, char **argv)
 {
     size_t cases;
     unsetenv("SOTTO_VECTORS");            /* the published file, whatever else is being tested */
-    if (argc != 2 || sotto_crypto_init() != SOTTO_OK || !(root = vec_load(book->file))) return 1;
-    if (strcmp(argv[1], "--pins") == 0) return print_pins();
+    if (argc < 2 || argc > 3 || sotto_crypto_init() != SOTTO_OK || !(root = vec_load(book->file))) return 1;
+    if (strcmp(argv[1], "--pins") == 0) return print_pins(argv[2]);
     size_t faults = 0;
     if (!vec_file(book, root, false, &cases)) return 1;
 
     vec_pins_off = true;
-    change_all();
+    change_all(NULL);
     size_t without = unnoticed_count;
     for (size_t i = 0; i < unnoticed_count; i++) {
         if (pinned(unnoticed[i][0], unnoticed[i][1])) continue;
@@ -327,7 +327,7 @@ int main(int argc, char **argv)
     vec_pins_off = false;
     only_unnoticed = true;
     missed = 0;
-    change_all();
+    change_all(NULL);
     faults += missed;
 
     json_t *one;
