@@ -43,8 +43,8 @@ static void status_key(void)
 }
 static void link_ephemeral(void)
 {
-    unsigned code;
-    struct sotto_span theirs;
+    unsigned code = 0;
+    struct sotto_span theirs = { 0 };
     assert_true(frames_next(&victim.sent, &code, &theirs));
     status_bytes(theirs);                         /* their own comes back */
 }
