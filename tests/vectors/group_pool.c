@@ -129,6 +129,7 @@ void vec_net_evict(struct vec *v)
         VEC_CHECK(v, rating.size == 8 && hash.size == 32);
         uint64_t bits = sotto_be64(rating.data);
         memcpy(&rows[i].entry.rating, &bits, sizeof bits);
+        rows[i].entry.worth = rows[i].entry.rating;           /* as of envelopes of native size */
         memcpy(rows[i].entry.hash, hash.data, 32);
         rows[i].entry.expiry = (uint32_t)json_integer_value(json_array_get(one, 1));
         vec_mark(v, json_array_get(one, 1));

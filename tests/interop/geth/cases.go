@@ -298,7 +298,7 @@ var frameCases = []hostileCase{
 	{"frame: a block of 16 MiB in three bytes", plain(shhMessages, []byte{0x80, 0x80, 0x80, 0x08, 0x00, 0xc0})},
 	{"frame: Disconnect", afterStatus(codeDisconnect, shortList(uint(8)))},
 	{"frame: Disconnect as a bare number", afterStatus(codeDisconnect, []byte{8})},
-	{"frame: Disconnect that is none", afterStatus(codeDisconnect, noise(30))},
+	{"frame: Disconnect that is none", afterStatus(codeDisconnect, append([]byte{0xff}, noise(29)...))},
 }
 
 func status(raw []byte) func(a *attack) error { return func(a *attack) error { return a.status(raw) } }
