@@ -128,8 +128,10 @@ static bool send_request(struct client *c, const char *rpc, json_t *params, json
     json_t *request = json_pack("{s:s, s:I, s:s}", "jsonrpc", "2.0", "id", id, "method", rpc);
     if (params) json_object_set_new(request, "params", params);
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-    bool ok = text && write_all(c->fd, text, strlen(text)) && write_all(c->fd, "\n", 1);
-    if (text) explicit_bzero(text, strlen(text));         /* it may hold a passphrase */
+    size_t size = text ? strlen(text) : 0;
+    if (text) text[size] = '\n';                          /* in one piece: an end that comes after the answer could cost us the answer */
+    bool ok = text && write_all(c->fd, text, size + 1);
+    if (text) explicit_bzero(text, size + 1);             /* it may hold a passphrase */
     free(text);
     json_decref(request);
     return ok;

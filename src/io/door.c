@@ -11,6 +11,7 @@
 #define ACCEPT_AGAIN_MS 200u
 
 static uint64_t now_us(void) { return uv_hrtime() / 1000; }
+#define SWALLOW_TIMES 256u
 static void conn_close(struct sotto_door_conn *c);
 static void lines_take(struct sotto_door_conn *c);
 static void chores(uv_timer_t *timer);
@@ -54,8 +55,19 @@ static void conn_handle_closed(uv_handle_t *handle)
 }
 
 /* NEW and LINES; one of HTTP belongs to libwebsockets. */
+/* A socket that is closed with something unread takes the answer back that lies at the other end: a line end, mostly, that came after its value. */
+static void swallow(const struct sotto_door_conn *c)
+{
+    uv_os_fd_t fd;
+    uint8_t rest[256];
+    if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0) return;
+    for (unsigned i = 0; i < SWALLOW_TIMES && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++) continue;
+    explicit_bzero(rest, sizeof rest);
+}
+
 static void conn_close(struct sotto_door_conn *c)
 {
+    if (c->manner == SOTTO_DOOR_LINES) swallow(c);
     if (c->manner == SOTTO_DOOR_LINES) uv_close((uv_handle_t *)&c->pipe, conn_handle_closed);
     else if (c->manner == SOTTO_DOOR_NEW && !uv_is_closing((uv_handle_t *)&c->poll)) uv_close((uv_handle_t *)&c->poll, conn_handle_closed);
     if (c->manner == SOTTO_DOOR_LINES || c->manner == SOTTO_DOOR_NEW) {
