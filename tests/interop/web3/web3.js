@@ -26,7 +26,7 @@ async function poll(shh, filter, count) {
 // What holds for the whole node and all who use it is not for a token of this scope alone.
 async function limits(shh, url) {
   if (url.includes("/k/")) {
-    for (const call of [shh.setMaxMessageSize(1048576), shh.setMinPoW(0.2)]) await assert.rejects(call, /You may not do this here: shh_set\w+ needs a\./);
+    for (const call of [() => shh.setMaxMessageSize(1048576), () => shh.setMinPoW(0.2)]) await assert.rejects(call(), /You may not do this here: shh_set\w+ needs a\./);
     return;
   }
   assert.strictEqual(await shh.setMaxMessageSize(1048576), true);
