@@ -136,9 +136,11 @@ enum sotto_err sotto_file_head(void *out, size_t *got, const char *path, size_t 
 enum sotto_err sotto_file_renew(const char *path)
 {
     uint8_t part[1u << 14];
-    int from = sotto_sys_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    struct stat st;
+    int from = sotto_sys_open(path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0);       /* as in sotto_file_read: a pipe would hold us */
     if (from < 0) return errno == ENOENT ? SOTTO_ERR_MISSING : SOTTO_ERR_IO;
-    int to = sotto_sys_open(path, O_WRONLY | O_NOFOLLOW, 0);
+    bool regular = sotto_sys_fstat(from, &st) == 0 && S_ISREG(st.st_mode);
+    int to = regular ? sotto_sys_open(path, O_WRONLY | O_NOFOLLOW, 0) : -1;
     enum sotto_err err = to < 0 ? SOTTO_ERR_IO : SOTTO_OK;
     while (err == SOTTO_OK) {
         ssize_t n = sotto_sys_read(from, part, sizeof part);

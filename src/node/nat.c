@@ -214,9 +214,11 @@ bool sotto_nat_words(const struct sotto_node *n, char what[160], char why[240], 
     }
     snprintf(what, 160, "No router leads a port to this node.");
     size_t size = 0;
-    for (unsigned i = 0; i < nat->core.last.count && size < 240; i++) {
+    unsigned count = nat->core.last.count;
+    for (unsigned i = 0; i < count && size < 240; i++) {
         const struct sotto_map_try *one = &nat->core.last.tries[i];
-        int more = snprintf(why + size, 240 - size, "%s%s: %s", i ? "; " : "", sotto_map_method_text(one->method), sotto_map_result_text(one->result));
+        int more = snprintf(why + size, 240 - size, "%s%s: %s%s", i ? "; " : "", sotto_map_method_text(one->method), sotto_map_result_text(one->result),
+                            i + 1 == count ? "." : "");
         size += more > 0 ? (size_t)more : 0;
     }
     if (!t) snprintf(why, 240, "It could not be asked (%s).", nat->err == SOTTO_ERR_MISSING ? SOTTO_PORTMAP_PROGRAM " is not installed" : sotto_err_name(nat->err));

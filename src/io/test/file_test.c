@@ -123,6 +123,28 @@ static void test_shred(void **state)
 }
 
 /* The lock goes with its process, however that ends. */
+static void test_renew(void **state)
+{
+    (void)state;
+    static uint8_t content[70000];                    /* more than one piece */
+    for (size_t i = 0; i < sizeof content; i++) content[i] = (uint8_t)(i * 31 >> 3);
+    char path[SOTTO_PATH_MAX];
+    snprintf(path, sizeof path, "%s", world_path("renewed"));
+    assert_int_equal(sotto_file_renew(path), SOTTO_ERR_MISSING);
+    assert_ok(sotto_file_replace(path, SOTTO_SPAN(content)));
+    assert_ok(sotto_file_renew(path));
+    struct sotto_buf b = sotto_buf_make(1 << 20);
+    assert_ok(sotto_file_read(&b, path));
+    assert_true(sotto_span_equal(sotto_buf_span(&b), SOTTO_SPAN(content)));
+    sotto_buf_free(&b);
+    assert_ok(sotto_file_replace(path, sotto_span(NULL, 0)));
+    assert_ok(sotto_file_renew(path));
+    assert_int_equal(symlink(path, world_path("link")), 0);
+    assert_int_equal(sotto_file_renew(world_path("link")), SOTTO_ERR_IO);
+    assert_int_equal(mkfifo(world_path("pipe"), 0600), 0);                    /* nobody writes there: no reason to wait */
+    assert_int_equal(sotto_file_renew(world_path("pipe")), SOTTO_ERR_IO);
+}
+
 static void test_lock(void **state)
 {
     (void)state;
@@ -188,6 +210,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_private, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_folders, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_shred, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_renew, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_lock, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_full, world_make, world_drop),
     };
