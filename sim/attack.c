@@ -15,11 +15,11 @@ _Static_assert(1u << 7 == SIM_ATTACK_SHRINK, "work shrinks as the pool does");
 #define POOL_ENTRIES (65536u / SIM_ATTACK_SHRINK)
 #define WORK_US 100000u                           /* mean of a search of an honest relay */
 #define DIALS 2u
-#define WRITE_MEAN_US 2000000u                    /* somebody writes at each relay: the pool is a bit over a quarter full without an attack */
+#define WRITE_MEAN_US 3200000u                    /* somebody writes at each relay: the pool is a bit over a quarter full without an attack */
 #define LINKS_S 3u                                /* before anybody writes */
 #define BEFORE_S 10u                              /* ... and before the attack */
 #define AFTER_S 30u
-#define SETTLE_S 10u                              /* what was written later counts for delivery, not for being kept */
+#define SETTLE_S 15u                              /* what was written later counts for delivery, not for being kept */
 #define LETTERS_MAX 4096u
 #define IDENTITIES_MAX 12u
 
@@ -73,6 +73,13 @@ static void work_on(struct relay *r, const struct sotto_out *o)
 
 static bool counts(const struct arena *a, const struct letter *l) { return l->written_us >= a->begin_us && l->written_us < a->end_us; }
 
+/* Who is next to the writer reads even what its pool has no place for; an attack shows one hop further. */
+static bool apart(const struct arena *a, unsigned x, unsigned y)
+{
+    unsigned steps = x < y ? y - x : x - y;
+    return steps > DIALS && a->o->relays - steps > DIALS;
+}
+
 static void arrived(struct relay *r, const uint8_t *data)
 {
     struct arena *a = r->arena;
@@ -80,7 +87,7 @@ static void arrived(struct relay *r, const uint8_t *data)
     struct letter *l = &a->letters[sotto_be32(data + SIM_ATTACK_MARK)];
     if (l->arrived[r->index]) return;             /* it was evicted, forgotten, and came again */
     l->arrived[r->index] = true;
-    if (!counts(a, l)) return;
+    if (!counts(a, l) || !apart(a, l->from, r->index)) return;
     a->result->delivered++;
     a->delays_s += (double)(a->world->now_us - l->written_us) / 1e6;
 }
@@ -132,7 +139,7 @@ static void write_letter(void *ctx)
     sotto_rng_fill(&r->pen.rng, sealed, sizeof sealed);
     memcpy(sealed + 4, sim_attack_switch.mark, SIM_ATTACK_MARK);
     sotto_put_be32(sealed + 4 + SIM_ATTACK_MARK, number);
-    if (counts(a, &a->letters[number])) a->result->pairs += a->o->relays - 1;
+    if (counts(a, &a->letters[number])) a->result->pairs += a->o->relays - 1 - 2 * DIALS;
     (void)!sotto_net_submit(r->net, number, sealed, sim_machine_now(r->machine), &r->out);      /* an outbox that is full loses it: that counts, too */
     perform(r);
     sim_event_at(a->world, &r->write, a->world->now_us + sotto_rng_exp_us(&r->pen.rng, WRITE_MEAN_US));
@@ -152,7 +159,7 @@ static void relay_init(struct relay *r, struct arena *a, unsigned index)
     snprintf(purpose, sizeof purpose, "sim/attack/relay/%u", index);
     sotto_rng_from_seed(&r->rng, a->world->seed, purpose);
     sotto_rng_fork(&r->pen, &r->rng.rng, "pen");
-    struct sotto_net_config config = { .listen_port = r->machine->port, .local = true, .plain = true, .work_bits = WORK_BITS, .flush_mean_us = 1000000,
+    struct sotto_net_config config = { .listen_port = r->machine->port, .local = true, .plain = true, .work_bits = WORK_BITS, .flush_mean_us = 1000000, .gather_us = 10000,
         .emit_mean_us = 500000, .pool_bytes_max = POOL_BYTES, .pool_entries_max = POOL_ENTRIES, .outbox_max = 64, .rng = &r->rng.rng };
     sotto_scalar_random(&config.key, &r->rng.rng);
     if (sotto_net_new(&r->net, &config) != SOTTO_OK || sotto_point_make(&key, &config.key) != SOTTO_OK || sotto_point_to64(r->self.key, &key) != SOTTO_OK) abort();
@@ -243,7 +250,7 @@ static void switch_on(const struct sim_attack_options *o, struct sim_world *w)
 
 void sim_attack_run(struct sim_attack_result *out, const struct sim_attack_options *o)
 {
-    SOTTO_ASSERT(o->relays > DIALS && o->relays <= SIM_ATTACK_RELAYS_MAX && o->attack_s > SETTLE_S && o->attack < SIM_ATTACKS);
+    SOTTO_ASSERT(o->relays > 2 * DIALS + 1 && o->relays <= SIM_ATTACK_RELAYS_MAX && o->attack_s > SETTLE_S && o->attack < SIM_ATTACKS);
     struct arena *a = sim_alloc(sizeof *a);
     memset(out, 0, sizeof *out);
     a->world = sim_world_new(o->seed, NULL);

@@ -48,7 +48,7 @@ struct sim_attack_options {
     enum sim_attack attack;
     struct sim_defence defence;
     uint64_t seed;
-    unsigned relays;                              /* 3..SIM_ATTACK_RELAYS_MAX */
+    unsigned relays;                              /* 6..SIM_ATTACK_RELAYS_MAX */
     unsigned attack_s;                            /* its length */
     double cores;                                 /* of the attacker (SIM_ATTACK_OUTBID_TIMES as many for OUTBID) */
 };
@@ -57,7 +57,7 @@ struct sim_attack_side { uint64_t let_in, refused; };      /* calls of the pools
 struct sim_attack_result {
     uint64_t tries, envelopes, bytes;             /* of the attacker, in this world: tries for work, envelopes made, bytes on its wires */
     uint64_t cut;                                 /* its connections that relays ended */
-    uint64_t pairs, delivered;                    /* (message, other relay): written during the attack; arrived by its end + 30 s */
+    uint64_t pairs, delivered;                    /* (message, relay that is no neighbour): written during the attack; arrived by its end + 30 s */
     double delay_s;                               /* mean of the delivered ones, from writing to arrival */
     uint64_t keep, kept;                          /* (message, relay) alive at the end of the attack; still in that pool */
     uint64_t evicted;                             /* over all pools */

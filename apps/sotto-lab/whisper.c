@@ -15,7 +15,7 @@
 
 enum { USAGE = 2 };
 #define TRIALS_MAX 200u
-#define RELAYS 5u
+#define RELAYS 8u
 #define ATTACK_S 25u
 #define CORES 16.0
 

@@ -31,6 +31,7 @@ struct sotto_net {
 };
 
 static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
+static void no_place(void *owner, const struct sotto_envelope *e, struct sotto_now now);
 static void direct(void *owner, struct sotto_span rlp, struct sotto_now now);
 
 static double floor_of(unsigned work_bits)
@@ -45,7 +46,7 @@ static enum sotto_err build(struct sotto_net *n)
     const struct sotto_net_config *c = &n->config;
     struct sotto_pool_config pool = { c->pool_bytes_max, c->pool_entries_max, floor_of(c->work_bits), c->rng };
     SOTTO_TRY(sotto_pool_new(&n->pool, &pool));
-    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->gather_us, c->rng, c->log, n, first_hop,
+    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->gather_us, c->rng, c->log, n, first_hop, no_place,
         0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
     struct sotto_net_slots slots = c->slots.own ? c->slots : (struct sotto_net_slots){ true, INBOUND_MAX, OUTBOUND_MAX, STATIC_MAX };
@@ -301,24 +302,35 @@ static void serve_sent(struct sotto_net *n, struct sotto_now now)
     }
 }
 
+static bool deliver_one(struct sotto_net *n, const uint8_t topic[4], struct sotto_span data, uint32_t expiry)
+{
+    struct sotto_out *out = sotto_outq_add(n->out, SOTTO_OUT_DELIVER);
+    if (!out) return false;
+    if (sotto_buf_reserve(&out->bytes, SOTTO_SEALED_SIZE) != SOTTO_OK || sotto_buf_add(&out->bytes, topic, 4) != SOTTO_OK ||
+        sotto_buf_add_span(&out->bytes, data) != SOTTO_OK) {
+        sotto_buf_free(&out->bytes);
+        n->out->count--;
+        return false;
+    }
+    out->value = expiry;
+    return true;
+}
+
+/* Not carried on, and read all the same. Nothing is remembered of it: without room in the queue it is lost, and the next copy is another one. */
+static void no_place(void *owner, const struct sotto_envelope *e, struct sotto_now now)
+{
+    (void)now;
+    if (e->data.size == SOTTO_NATIVE_DATA) (void)deliver_one(owner, e->topic, e->data, e->expiry);
+}
+
 /* Every native envelope that came from elsewhere, once. Those that find no room in the queue follow with the next step. */
 static void deliver(struct sotto_net *n)
 {
     n->undelivered = false;
     for (const struct sotto_pool_entry *e = sotto_pool_after(n->pool, n->delivered_seq); e; e = sotto_pool_next(n->pool, e)) {
-        if (!e->own && e->data.size == SOTTO_NATIVE_DATA) {
-            struct sotto_out *out = sotto_outq_add(n->out, SOTTO_OUT_DELIVER);
-            bool whole = out && sotto_buf_reserve(&out->bytes, SOTTO_SEALED_SIZE) == SOTTO_OK &&
-                         sotto_buf_add(&out->bytes, e->topic, sizeof e->topic) == SOTTO_OK && sotto_buf_add_span(&out->bytes, e->data) == SOTTO_OK;
-            if (!whole) {
-                if (out) {
-                    sotto_buf_free(&out->bytes);
-                    n->out->count--;
-                }
-                n->undelivered = true;
-                return;
-            }
-            out->value = e->expiry;
+        if (!e->own && e->data.size == SOTTO_NATIVE_DATA && !deliver_one(n, e->topic, e->data, e->expiry)) {
+            n->undelivered = true;
+            return;
         }
         if (!SOTTO_PLANTED(DELIVERED_AGAIN)) n->delivered_seq = e->seq;
     }

@@ -133,6 +133,7 @@ static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *
         shh_heard(s, id.hash, now);
     } else {
         s->stats.quota++;                         /* its share is used up, or the pool is full of better ones, or memory is out */
+        if (s->config.no_place) s->config.no_place(s->config.owner, &a->e, now);
     }
 }
 

@@ -78,6 +78,14 @@ static void direct(void *owner, struct sotto_span rlp, struct sotto_now now)
     f->directs++;
 }
 
+static void no_place(void *owner, const struct sotto_envelope *e, struct sotto_now now)
+{
+    struct fake *f = owner;
+    (void)now;
+    f->no_place++;
+    f->no_place_bytes += e->data.size;
+}
+
 static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, struct sotto_shh_config shh)
 {
     memset(f, 0, sizeof *f);
@@ -90,6 +98,7 @@ static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *
     shh.rng = &f->rng.rng;
     shh.owner = f;
     shh.first_hop = first_hop;
+    shh.no_place = no_place;
     shh.direct = direct;
     SOTTO_ASSERT(sotto_shh_new(&f->shh, &shh) == SOTTO_OK);
     f->host.capability = sotto_shh_capability(f->shh);

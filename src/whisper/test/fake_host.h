@@ -34,6 +34,7 @@ struct fake {
     struct sotto_outq out;
     struct sotto_now now;
     unsigned first_hops, directs;                 /* calls of first_hop, and of direct */
+    unsigned no_place, no_place_bytes;    /* good ones that the pool did not keep */
 };
 void fake_init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool);     /* pool: NULL = defaults */
 void fake_init_catch_up(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t inbound, uint32_t outbound);

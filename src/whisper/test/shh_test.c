@@ -309,6 +309,7 @@ static void quotas_are_counted(void **state)
         send_one(1, &e);
     }
     assert_true(stats()->quota >= 1 && stats()->accepted + stats()->quota == 4);
+    assert_true(f.no_place == stats()->quota && f.no_place_bytes >= f.no_place);      /* its owner may read what nobody carries on */
     assert_int_equal(sotto_pool_count(f.pool), 2);                    /* 10 % of 20 */
     assert_true(f.host.peers[1].up);
 }
