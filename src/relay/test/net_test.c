@@ -323,6 +323,27 @@ static void a_stale_held_envelope_leaves_the_pool(void **state)
     assert_int_equal(n->sent + n->expired, 0);
 }
 
+/* The share of a neighbour is used up: what it brings is not carried on, and read all the same. */
+static void what_has_no_place_is_read(void **state)
+{
+    (void)state;
+    begin();
+    start(1);
+    start(2);
+    w.config.pool_entries_max = 40;               /* a tenth for who dialled us: four */
+    start(0);
+    dial(1, 0);
+    dial(2, 0);
+    pass(3 * SECOND);
+    for (uint64_t id = 1; id <= 16; id++) assert_int_equal(submit(1, id), SOTTO_OK);
+    pass(60 * SECOND);
+    assert_int_equal(w.nodes[0].delivered, 16);
+    assert_int_equal(stats_of(0).pool_count, 4);
+    assert_true(stats_of(0).quota > 0);           /* the others took the place of one with less work */
+    assert_in_range(w.nodes[2].delivered, 4, 16 - stats_of(0).quota);
+    assert_int_equal(w.nodes[0].peers, 2);
+}
+
 /* The own pool gets crowded between work and emission: the envelope would no longer be good enough for it. */
 static void a_risen_floor_asks_for_more_work(void **state)
 {
@@ -483,7 +504,7 @@ int main(void)
         TEST(who_submits_a_sent_cell_hears_of_it_again), TEST(a_newcomer_gets_a_full_pool_at_once),
         TEST(a_line_delivers_to_all_once), TEST(a_mesh_suppresses_duplicates), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
         TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again), TEST(a_stale_held_envelope_leaves_the_pool),
-        TEST(work_that_fails_is_asked_for_again), TEST(a_risen_floor_asks_for_more_work), TEST(cells_leave_in_order_at_the_moments_drawn),
+        TEST(work_that_fails_is_asked_for_again), TEST(a_risen_floor_asks_for_more_work), TEST(what_has_no_place_is_read), TEST(cells_leave_in_order_at_the_moments_drawn),
         TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing), TEST(a_wrong_clock_stops_sending), TEST(slots_are_settings),
         cmocka_unit_test(times_lie_on_the_grid),
     };
