@@ -4,6 +4,7 @@
 #include "whisper/heap.h"
 #include "whisper/ids.h"
 #include "whisper/rules.h"
+#include "whisper/series.h"
 
 #include <float.h>
 #include <math.h>
@@ -32,8 +33,7 @@ enum { IN_LINK, IN_TOPIC, IN_COUNT };
 
 struct entry {
     struct sotto_pool_entry e;                    /* first: what others see is the entry */
-    uint32_t at_worst, at_expiry, at_group[IN_COUNT];      /* places in the heaps; a held one is not among the worst */
-    TAILQ_ENTRY(entry) by_arrival;
+    uint32_t at_worst, at_expiry, at_arrival, at_group[IN_COUNT];      /* places in the heaps (a held one is not among the worst) and in arrivals */
     struct entry *chain;                          /* in the hash table */
     struct entry *sample_chain;
     uint64_t sample;                              /* place in the table of samples */
@@ -42,12 +42,11 @@ struct entry {
     struct group *group[IN_COUNT];                /* NULL: has no such quota */
     uint8_t bytes[];
 };
-TAILQ_HEAD(arrivals, entry);
 
 struct sotto_pool {
     struct sotto_pool_config config;
     struct sotto_heap worst, expiries;
-    struct arrivals arrivals;
+    struct sotto_series arrivals;                 /* by seq */
     struct group **groups;                        /* chains by kind and name: in a flood nearly every envelope has a topic of its own */
     uint32_t groups_size, groups_count;
     struct group_list over;
@@ -86,7 +85,7 @@ enum sotto_err sotto_pool_new(struct sotto_pool **out, const struct sotto_pool_c
     p->low_since_us = NONE;
     p->worst = sotto_heap_make(offsetof(struct entry, at_worst), worse);
     p->expiries = sotto_heap_make(offsetof(struct entry, at_expiry), NULL);
-    TAILQ_INIT(&p->arrivals);
+    p->arrivals = sotto_series_make(offsetof(struct entry, at_arrival));
     TAILQ_INIT(&p->over);
     sotto_rng_fill(config->rng, p->key, sizeof p->key);
     p->gone = sotto_ids_make(config->entries_max * 2);
@@ -249,7 +248,7 @@ static void table_grow(struct sotto_pool *p)
     struct entry **old = p->table, *e;
     p->table = table;
     p->table_size *= 2;
-    TAILQ_FOREACH(e, &p->arrivals, by_arrival) {
+    for (e = sotto_series_first(&p->arrivals); e; e = sotto_series_next(&p->arrivals, e)) {
         struct entry **slot = table_slot(p, e->e.index);
         e->chain = *slot;
         *slot = e;
@@ -279,7 +278,7 @@ static void release(struct sotto_pool *p, struct entry *e, bool remember)
         while (*at != e) at = &(*at)->sample_chain;
         *at = e->sample_chain;
     }
-    TAILQ_REMOVE(&p->arrivals, e, by_arrival);
+    sotto_series_remove(&p->arrivals, e);
     if (remember) {
         uint32_t until = e->e.expiry > UINT32_MAX - SOTTO_POOL_REMEMBER_S ? UINT32_MAX : e->e.expiry + SOTTO_POOL_REMEMBER_S;
         sotto_ids_add(&p->gone, e->e.hash, e->e.index, until);
@@ -292,12 +291,13 @@ void sotto_pool_free(struct sotto_pool *p)
 {
     if (!p) return;
     struct entry *e;
-    while ((e = TAILQ_FIRST(&p->arrivals))) {
+    while ((e = sotto_series_first(&p->arrivals))) {
         detach(p, e);
         release(p, e, false);
     }
     sotto_heap_free(&p->worst);
     sotto_heap_free(&p->expiries);
+    sotto_series_free(&p->arrivals);
     sotto_ids_free(&p->gone);
     free(p->table);
     free(p->groups);
@@ -397,7 +397,8 @@ enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entr
     SOTTO_TRY(groups_of(p, group, e, source));
     struct entry *n = entry_new(p, e, rlp, id, rating, source);
     struct aside aside = { 0 };
-    enum sotto_err err = n ? make_room(p, &aside, group, &n->e) : SOTTO_ERR_NOMEM;
+    enum sotto_err err = n ? sotto_series_reserve(&p->arrivals) : SOTTO_ERR_NOMEM;
+    if (err == SOTTO_OK) err = make_room(p, &aside, group, &n->e);
     if (err == SOTTO_OK) {
         for (int in = 0; in < IN_COUNT; in++) n->group[in] = group[in];
         table_grow(p);
@@ -405,7 +406,7 @@ enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entr
         n->chain = *slot;
         *slot = n;
         p->seq++;
-        TAILQ_INSERT_TAIL(&p->arrivals, n, by_arrival);
+        sotto_series_add(&p->arrivals, p->seq, n);
         attach(p, n);
         for (uint32_t i = 0; i < aside.count; i++) release(p, aside.slots[i], true);
         p->evicted += aside.count;
@@ -568,7 +569,7 @@ void sotto_pool_each(const struct sotto_pool *p, bool (*fn)(void *ctx, const str
     const struct sotto_pool_entry **all = malloc((p->count + 1) * sizeof *all);
     const struct entry *e;
     uint32_t count = 0;
-    TAILQ_FOREACH(e, &p->arrivals, by_arrival) {
+    for (e = sotto_series_first(&p->arrivals); e; e = sotto_series_next(&p->arrivals, e)) {
         if (all) all[count++] = &e->e;
         else if (!fn(ctx, &e->e)) return;         /* memory is out: in order of arrival then */
     }
@@ -581,17 +582,12 @@ void sotto_pool_each(const struct sotto_pool *p, bool (*fn)(void *ctx, const str
 
 const struct sotto_pool_entry *sotto_pool_after(const struct sotto_pool *p, uint64_t seq)
 {
-    const struct entry *at = NULL, *e;
-    TAILQ_FOREACH_REVERSE(e, &p->arrivals, arrivals, by_arrival) {
-        if (e->e.seq <= seq) break;
-        at = e;
-    }
-    return at ? &at->e : NULL;
+    const struct entry *e = sotto_series_after(&p->arrivals, seq);
+    return e ? &e->e : NULL;
 }
 
 const struct sotto_pool_entry *sotto_pool_next(const struct sotto_pool *p, const struct sotto_pool_entry *e)
 {
-    (void)p;
-    const struct entry *next = TAILQ_NEXT((const struct entry *)e, by_arrival);
+    const struct entry *next = sotto_series_next(&p->arrivals, e);
     return next ? &next->e : NULL;
 }

@@ -306,8 +306,11 @@ void sotto_shh_tick(struct sotto_shh *s, struct sotto_now now)
         if (!p->gone && now.mono_us >= p->flush_us) shh_flush(s, p, now);
     }
     shh_quiet_tick(s, now);
-    for (unsigned i = 0; i < s->peer_count; i++)      /* after all were heard: what one brought goes on to the others in the same step */
-        if (!s->peers[i]->gone && now.mono_us >= s->peers[i]->quick_us) shh_quick(s, s->peers[i], now);
+    for (unsigned i = 0; i < s->peer_count; i++) {    /* after all were heard: what one brought goes on to the others in the same step */
+        if (s->peers[i]->gone) continue;
+        shh_quick_read_on(s, s->peers[i], now);
+        if (now.mono_us >= s->peers[i]->quick_us) shh_quick(s, s->peers[i], now);
+    }
     if (now.mono_us >= s->clock_us) look_at_clock(s, now);
     if (now.mono_us >= s->sweep_us) {
         for (unsigned i = 0; i < s->peer_count; i++) sotto_ids_expire(&s->peers[i]->known, sotto_shh_now_behind(s, now));

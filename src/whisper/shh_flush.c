@@ -8,6 +8,8 @@
 #define LIST_HEAD_MAX 4u                          /* bytes of the head of a list below 16 MiB */
 #define SHORT_OF_TOKENS_US 2000000u               /* a peer that had its burst is looked at again when a batch fits */
 
+static bool room(const struct sotto_shh *s, const struct shh_peer *p) { return sotto_host_backlog(s->host, p->conn) <= SOTTO_SHH_BACKLOG_MAX; }
+
 void shh_flush_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
 {
     if (p->gone || !p->ready || p->flush_us != NONE) return;
@@ -36,14 +38,15 @@ static enum verdict judge(const struct sotto_shh *s, const struct shh_peer *p, c
     return SEND;
 }
 
-struct news { const struct sotto_pool_entry **slots; size_t count, cap; uint64_t left_seq; };      /* left_seq: lowest that stays behind, NONE */
+/* left_seq: the lowest that found no room and stays behind; later_seq: the lowest whose time has not come. NONE: there is none. */
+struct news { const struct sotto_pool_entry **slots; size_t count, cap, bytes; uint64_t left_seq, later_seq; };
 
-static void stays(struct news *n, const struct sotto_pool_entry *e)
+static void stays(uint64_t *lowest, const struct sotto_pool_entry *e)
 {
-    if (e->seq < n->left_seq) n->left_seq = e->seq;
+    if (e->seq < *lowest) *lowest = e->seq;
 }
 
-/* What came after seq and is to be brought now; of what goes on quickly alone, or of all. */
+/* What came after seq and is to be brought now: all; or of what goes on quickly the oldest, as much as may wait in a peer's queue. */
 static void collect(struct sotto_shh *s, struct shh_peer *p, struct news *n, uint64_t seq, bool quick, struct sotto_now now)
 {
     for (const struct sotto_pool_entry *e = sotto_pool_after(s->config.pool, seq); e; e = sotto_pool_next(s->config.pool, e)) {
@@ -59,8 +62,14 @@ static void collect(struct sotto_shh *s, struct shh_peer *p, struct news *n, uin
                 v = LATER;
             }
         }
-        if (v == SEND) n->slots[n->count++] = e;
-        else if (v == LATER) stays(n, e);
+        if (v == SEND && quick && n->bytes >= SOTTO_SHH_BACKLOG_MAX) {
+            stays(&n->left_seq, e);
+            break;
+        }
+        if (v == LATER) stays(&n->later_seq, e);
+        if (v != SEND) continue;
+        n->slots[n->count++] = e;
+        n->bytes += e->rlp.size;
     }
 }
 
@@ -227,18 +236,18 @@ static bool bring(struct sotto_shh *s, struct shh_peer *p, struct news *n, struc
         }
         for (; at < to; at++) written(s, p, n->slots[at], now);
     }
-    for (; at < n->count; at++) stays(n, n->slots[at]);
+    for (; at < n->count; at++) stays(&n->left_seq, n->slots[at]);
     return short_of_tokens;
 }
 
 void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
 {
     p->flush_us = NONE;
-    if (sotto_host_backlog(s->host, p->conn) > SOTTO_SHH_BACKLOG_MAX) {
+    if (!room(s, p)) {
         shh_flush_soon(s, p, now);
         return;
     }
-    struct news n = { .left_seq = NONE };
+    struct news n = { .left_seq = NONE, .later_seq = NONE };
     uint64_t latest = sotto_pool_seq(s->config.pool);
     collect(s, p, &n, p->cursor, false, now);
     if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
@@ -246,11 +255,16 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     bool short_of_tokens = bring(s, p, &n, now);
     free(n.slots);
     if (p->gone) return;
-    p->cursor = n.left_seq == NONE ? latest : n.left_seq - 1;
+    uint64_t first = n.left_seq < n.later_seq ? n.left_seq : n.later_seq;
+    p->cursor = first == NONE ? latest : first - 1;
     p->quick_cursor = latest;
     p->quick_us = NONE;
-    if (n.left_seq == NONE) return;
+    if (first == NONE) return;
     shh_flush_soon(s, p, now);
+    if (n.left_seq != NONE && !short_of_tokens && s->config.gather_us) {         /* its queue was full: what is quick need not wait for the next flush */
+        p->quick_cursor = n.left_seq - 1;
+        shh_quick_soon(s, p, now);
+    }
     if (short_of_tokens && p->flush_us < now.mono_us + SHORT_OF_TOKENS_US) p->flush_us = now.mono_us + SHORT_OF_TOKENS_US;
 }
 
@@ -265,26 +279,41 @@ bool shh_is_quick(const struct sotto_shh *s, const struct sotto_pool_entry *e)
 
 void shh_quick_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
 {
-    if (p->gone || !p->ready || p->quick_us != NONE) return;
+    if (p->gone || !p->ready || p->quick_us != NONE || p->quick_full) return;
     p->quick_us = now.mono_us > p->quick_next_us ? now.mono_us : p->quick_next_us;
     (void)s;
 }
 
-/* Only while there is plenty: the second half of a burst is shared out by turns in the flush, where native envelopes are, too. */
+void shh_quick_read_on(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
+{
+    if (!p->quick_full || !room(s, p)) return;
+    p->quick_full = false;
+    shh_quick_soon(s, p, now);
+}
+
+/* Only while there is plenty: the second half of a burst is shared out by turns in the flush, where native envelopes are, too. A peer whose queue
+ * is full gets the next ones when it has read (shh_quick_read_on). */
 void shh_quick(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
 {
-    struct news n = { .left_seq = NONE };
+    struct news n = { .left_seq = NONE, .later_seq = NONE };
     uint64_t latest = sotto_pool_seq(s->config.pool), tokens = sotto_bucket_tokens(&p->give, now.mono_us), spare = p->give.burst_millionths / 2000000u;
+    bool all = tokens > spare;
     p->quick_us = NONE;
     p->quick_next_us = now.mono_us + s->config.gather_us;
-    bool all = tokens > spare && sotto_host_backlog(s->host, p->conn) <= SOTTO_SHH_BACKLOG_MAX;
+    p->quick_full = !room(s, p);
+    if (p->quick_full) return;
     if (all) collect(s, p, &n, p->quick_cursor > p->cursor ? p->quick_cursor : p->cursor, true, now);
     if (n.count > tokens - (all ? spare : 0)) all = false;
     else if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
     if (all) (void)bring(s, p, &n, now);
     free(n.slots);
     if (p->gone) return;
-    p->quick_cursor = latest;
-    if (!all || n.left_seq != NONE) shh_flush_soon(s, p, now);
-    else if (p->flush_us == NONE) p->cursor = latest;
+    bool more = all && n.left_seq != NONE;
+    p->quick_cursor = more ? n.left_seq - 1 : latest;
+    if (more) {                                   /* there is nothing to wait for but room */
+        p->quick_full = true;
+        p->quick_next_us = now.mono_us;
+    }
+    if (!all || n.later_seq != NONE) shh_flush_soon(s, p, now);
+    else if (p->flush_us == NONE) p->cursor = p->quick_cursor;
 }

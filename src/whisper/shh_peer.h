@@ -33,6 +33,7 @@ struct shh_peer {
     uint64_t quick_cursor;                        /* up to this one nothing is quick any more: settled, or left to the flush */
     uint64_t quick_us;                            /* NONE: nothing quick to bring */
     uint64_t quick_next_us;                       /* not before */
+    bool quick_full;                              /* more, when its queue has room again */
     struct sotto_bucket give;
     struct sotto_ids known;
 
@@ -95,6 +96,8 @@ void shh_flush_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now no
 bool shh_is_quick(const struct sotto_shh *s, const struct sotto_pool_entry *e);
 void shh_quick_soon(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
 void shh_quick(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
+/* With every step: one whose queue was full may have read. */
+void shh_quick_read_on(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now);
 /* Somebody brought this one; ends its being quiet. */
 void shh_heard(struct sotto_shh *s, const uint8_t hash[32], struct sotto_now now);
 void shh_quiet_tick(struct sotto_shh *s, struct sotto_now now);

@@ -28,6 +28,7 @@ static void foreign_ones_of_others_go_on_at_once(void **state)
     fake_ready(&f, 1, false);
     fake_ready(&f, 2, true);
     fake_ready(&f, 3, false);
+    fake_pass(&f, 15000 * MS);                    /* the first flush of each, of nothing */
     struct fake_envelope e = any(1);
     send_one(1, &e);
     assert_int_equal(got(1), 0);
@@ -178,12 +179,71 @@ static void a_flood_of_quick_ones_leaves_room(void **state)
     assert_true(sotto_shh_deadline(f.shh) == UINT64_MAX);
 }
 
+/* A neighbour reads slowly: what is quick waits for room in its queue and for nothing else. */
+static void a_full_queue_waits_for_room(void **state)
+{
+    (void)state;
+    begin_quick(&easy);
+    for (uint32_t p = 1; p <= 3; p++) wishless(p, true);
+    f.host.peers[2].backlog = SOTTO_SHH_BACKLOG_MAX + 1;
+    for (uint8_t i = 0; i < 5; i++) {
+        struct fake_envelope e = any(i);
+        send_one(1, &e);
+        fake_pass(&f, 2 * GATHER_US);
+    }
+    assert_int_equal(got(3), 5);
+    fake_pass(&f, 5000 * MS);
+    assert_int_equal(got(2), 0);
+    f.host.peers[2].backlog = SOTTO_SHH_BACKLOG_MAX;
+    fake_pass(&f, 1);                             /* a step, with what it has read */
+    assert_int_equal(got(2), 5);
+    fake_pass(&f, 60000 * MS);
+    assert_int_equal(got(2), 5);
+    assert_true(sotto_shh_deadline(f.shh) == UINT64_MAX);
+}
+
+/* More than a queue should hold goes in parts, the oldest first, each as soon as there is room; a native one keeps its own time meanwhile. */
+static void a_large_flood_goes_in_parts(void **state)
+{
+    (void)state;
+    enum { EACH = 60000, COUNT = 100 };           /* 6 MB */
+    begin_quick(&easy);
+    for (uint32_t p = 1; p <= 3; p++) wishless(p, true);
+    struct sotto_buf b = sotto_buf_make(16 << 20);
+    f.host.peers[2].backlog = SOTTO_SHH_BACKLOG_MAX + 1;
+    for (uint8_t i = 0; i < COUNT; i++) {
+        struct fake_envelope e = any(i);
+        e.data_size = EACH;
+        fake_seal(&b, &e);
+        if (i % 10 < 9) continue;
+        send_items(1, sotto_buf_span(&b));
+        b.size = 0;
+        fake_pass(&f, GATHER_US);
+    }
+    sotto_buf_free(&b);
+    struct fake_envelope last = native(1);
+    send_one(1, &last);
+    int before = 0;
+    for (unsigned part = 0; got(2) < COUNT; part++) {
+        assert_true(part < 8);
+        f.host.peers[2].backlog = 0;
+        fake_pass(&f, 1);
+        assert_in_range(got(2) - before, 1, SOTTO_SHH_BACKLOG_MAX / EACH + 1);
+        before = got(2);
+    }
+    fake_pass(&f, 60000 * MS);
+    assert_int_equal(got(2), COUNT + 1);
+    assert_int_equal(got(3), COUNT + 1);
+    assert_true(sotto_shh_deadline(f.shh) == UINT64_MAX);
+}
+
 int main(void)
 {
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     const struct CMUnitTest tests[] = {
         TEST(foreign_ones_of_others_go_on_at_once), TEST(native_ones_keep_their_random_wait), TEST(own_ones_look_like_those_of_others),
-        TEST(an_own_one_that_comes_back_goes_on_at_once), TEST(too_many_own_ones_are_not_forgotten), TEST(a_flood_of_quick_ones_leaves_room),
+        TEST(an_own_one_that_comes_back_goes_on_at_once), TEST(too_many_own_ones_are_not_forgotten), TEST(a_flood_of_quick_ones_leaves_room), TEST(a_full_queue_waits_for_room),
+        TEST(a_large_flood_goes_in_parts),
     };
     return cmocka_run_group_tests_name("shh/6, what goes on at once", tests, NULL, NULL);
 }
