@@ -1,5 +1,7 @@
 #include "crypto/hash.h"
 
+#include "crypto/keccak_lanes.h"
+
 #include <nettle/pbkdf2.h>
 
 void sotto_sha256(uint8_t out[32], struct sotto_span data)
@@ -11,27 +13,40 @@ void sotto_sha256(uint8_t out[32], struct sotto_span data)
     SOTTO_WIPE(ctx);
 }
 
-void sotto_keccak_init(struct sotto_keccak *k) { sha3_256_init(&k->ctx); }
+_Static_assert(sizeof((struct sotto_keccak *)0)->words == 8 * SOTTO_KECCAK_WORDS && sizeof((struct sotto_keccak *)0)->block == SOTTO_KECCAK_RATE, "Keccak-256");
+
+void sotto_keccak_init(struct sotto_keccak *k) { memset(k, 0, sizeof *k); }
 
 void sotto_keccak_update(struct sotto_keccak *k, const void *data, size_t size)
 {
-    if (size) sha3_256_update(&k->ctx, size, data);
+    const uint8_t *in = data, *block = k->block;
+    if (k->index) {
+        size_t room = SOTTO_KECCAK_RATE - k->index, take = size < room ? size : room;
+        if (take) memcpy(k->block + k->index, in, take);
+        k->index += (unsigned)take;
+        if (k->index < SOTTO_KECCAK_RATE) return;
+        sotto_keccak_single()->absorb(k->words, &block, 1);
+        k->index = 0;
+        in += take;
+        size -= take;
+    }
+    size_t blocks = size / SOTTO_KECCAK_RATE, rest = size % SOTTO_KECCAK_RATE;
+    if (blocks) sotto_keccak_single()->absorb(k->words, &in, blocks);
+    if (rest) memcpy(k->block, in + blocks * SOTTO_KECCAK_RATE, rest);
+    k->index = (unsigned)rest;
 }
 
-/* nettle absorbs whole blocks as SHA3 does; only the padding differs (0x01 here, 0x06 there), so the last block is ours. */
 void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32])
 {
-    struct sha3_state state = k->ctx.state;
-    uint8_t block[SHA3_256_BLOCK_SIZE] = { 0 };
-    SOTTO_ASSERT(k->ctx.index < sizeof block);
-    memcpy(block, k->ctx.block, k->ctx.index);
-    block[k->ctx.index] = 0x01;
-    block[sizeof block - 1] |= 0x80;
-    for (size_t i = 0; i < sizeof block / 8; i++) state.a[i] ^= sotto_le64(block + 8 * i);
-    sha3_permute(&state);
-    for (size_t i = 0; i < 4; i++) sotto_put_le64(out + 8 * i, state.a[i]);
-    SOTTO_WIPE(state);
-    SOTTO_WIPE(block);
+    struct sotto_keccak last = *k;
+    const uint8_t *block = last.block;
+    SOTTO_ASSERT(k->index < SOTTO_KECCAK_RATE);
+    memset(last.block + k->index, 0, SOTTO_KECCAK_RATE - k->index);
+    last.block[k->index] = 0x01;                  /* the original Keccak; SHA3 has 0x06 */
+    last.block[SOTTO_KECCAK_RATE - 1] |= 0x80;
+    sotto_keccak_single()->absorb(last.words, &block, 1);
+    for (size_t i = 0; i < 4; i++) sotto_put_le64(out + 8 * i, last.words[i]);
+    SOTTO_WIPE(last);
 }
 
 void sotto_keccak256(uint8_t out[32], struct sotto_span data)

@@ -11,7 +11,11 @@
 void sotto_sha256(uint8_t out[32], struct sotto_span data);
 
 /* Keccak-256 with the original padding 0x01, not NIST SHA3 (Ethereum, Whisper, RLPx). */
-struct sotto_keccak { struct sha3_256_ctx ctx; };
+struct sotto_keccak {
+    uint64_t words[25];                           /* the state, in the byte order of the processor */
+    uint8_t block[136];                           /* index bytes that do not fill a block yet */
+    unsigned index;
+};
 void sotto_keccak_init(struct sotto_keccak *k);
 void sotto_keccak_update(struct sotto_keccak *k, const void *data, size_t size);
 void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32]);  /* works on a copy: the state can go on (RLPx MACs) */

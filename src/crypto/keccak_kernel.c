@@ -5,7 +5,13 @@
  * The Keccak reference, version 3.0, chapter 1: theta, rho, pi, chi, iota. Word x + 5y is A[x, y]. */
 #include "crypto/keccak_kernel.h"
 
+#include "crypto/secret.h"
+
+#if SOTTO_LANES == 1
+typedef uint64_t vector;                          /* one state may be of something secret */
+#else
 typedef uint64_t vector __attribute__((vector_size(SOTTO_LANES * 8)));
+#endif
 _Static_assert(SOTTO_LANES <= SOTTO_KECCAK_LANES_MAX, "states have room for that many lanes");
 
 #define ROUNDS 24u
@@ -45,21 +51,29 @@ INLINE void round_of(vector e[SOTTO_KECCAK_WORDS], const vector a[SOTTO_KECCAK_W
     chi(e + 20, turn(a[2] ^ d2, 62), turn(a[8] ^ d3, 55), turn(a[14] ^ d4, 39), turn(a[15] ^ d0, 41), turn(a[21] ^ d1, 2));
 }
 
-INLINE void rounds(vector a[SOTTO_KECCAK_WORDS], unsigned count)
+INLINE void rounds(vector a[SOTTO_KECCAK_WORDS], vector e[SOTTO_KECCAK_WORDS], unsigned count)
 {
-    vector e[SOTTO_KECCAK_WORDS];
     for (unsigned i = 0; i < count; i += 2) {
         round_of(e, a, iota[i]);
         round_of(a, e, iota[i + 1]);
     }
 }
 
+/* From a state that is left on the stack one can reckon back to what went in. */
+INLINE void leave(vector a[SOTTO_KECCAK_WORDS], vector e[SOTTO_KECCAK_WORDS])
+{
+    if (SOTTO_LANES > 1) return;                  /* envelopes */
+    sotto_wipe(a, SOTTO_KECCAK_WORDS * sizeof *a);
+    sotto_wipe(e, SOTTO_KECCAK_WORDS * sizeof *e);
+}
+
 static void permute(uint64_t *state)
 {
-    vector a[SOTTO_KECCAK_WORDS];
+    vector a[SOTTO_KECCAK_WORDS], e[SOTTO_KECCAK_WORDS];
     memcpy(a, state, sizeof a);
-    rounds(a, ROUNDS);
+    rounds(a, e, ROUNDS);
     memcpy(state, a, sizeof a);
+    leave(a, e);
 }
 
 /* The last round is told apart: of its twenty-five words the compiler then makes only the one that leaves. */
@@ -67,10 +81,11 @@ static void first_words(uint64_t *out, const uint64_t *state)
 {
     vector a[SOTTO_KECCAK_WORDS], e[SOTTO_KECCAK_WORDS];
     memcpy(a, state, sizeof a);
-    rounds(a, ROUNDS - 2);
+    rounds(a, e, ROUNDS - 2);
     round_of(e, a, iota[ROUNDS - 2]);
     round_of(a, e, iota[ROUNDS - 1]);
     memcpy(out, a, sizeof a[0]);
+    leave(a, e);
 }
 
 INLINE uint64_t word_at(const uint8_t *p)
@@ -85,17 +100,22 @@ INLINE uint64_t word_at(const uint8_t *p)
 
 static void absorb(uint64_t *state, const uint8_t *const *in, size_t blocks)
 {
-    vector a[SOTTO_KECCAK_WORDS];
+    vector a[SOTTO_KECCAK_WORDS], e[SOTTO_KECCAK_WORDS];
     memcpy(a, state, sizeof a);
     for (size_t block = 0; block < blocks; block++) {
         for (unsigned w = 0; w < RATE_WORDS; w++) {
+#if SOTTO_LANES == 1
+            a[w] ^= word_at(in[0] + block * SOTTO_KECCAK_RATE + 8 * w);
+#else
             vector v;
             for (unsigned l = 0; l < SOTTO_LANES; l++) v[l] = word_at(in[l] + block * SOTTO_KECCAK_RATE + 8 * w);
             a[w] ^= v;
+#endif
         }
-        rounds(a, ROUNDS);
+        rounds(a, e, ROUNDS);
     }
     memcpy(state, a, sizeof a);
+    leave(a, e);
 }
 
 #define JOIN_(a, b) a##b

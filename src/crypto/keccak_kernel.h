@@ -6,6 +6,6 @@
 
 /* Made by compiling keccak_kernel.c once for each (CMakeLists.txt). Those of an instruction set may only be called where the
  * processor has it; looking at their name and number of lanes is always allowed. */
-extern const struct sotto_keccak_kernel sotto_keccak_generic, sotto_keccak_avx2, sotto_keccak_avx512;
+extern const struct sotto_keccak_kernel sotto_keccak_scalar, sotto_keccak_generic, sotto_keccak_avx2, sotto_keccak_avx512;
 
 #endif

@@ -31,12 +31,15 @@ static void library_absorb(uint64_t *state, const uint8_t *const *in, size_t blo
 }
 
 static const struct sotto_keccak_kernel library = { "library", 1, library_permute, library_first_words, library_absorb };
-static const struct sotto_keccak_kernel *in_use = &library, *refused;
+static const struct sotto_keccak_kernel *in_use = &library, *single = &library, *refused;
 
 unsigned sotto_keccak_kernels(const struct sotto_keccak_kernel *out[SOTTO_KECCAK_KERNELS_MAX])
 {
     unsigned count = 0;
     out[count++] = &library;
+#ifdef SOTTO_KECCAK_X86
+    if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) out[count++] = &sotto_keccak_scalar;
+#endif
     out[count++] = &sotto_keccak_generic;
 #ifdef SOTTO_KECCAK_X86
     if (__builtin_cpu_supports("avx2")) out[count++] = &sotto_keccak_avx2;
@@ -45,8 +48,13 @@ unsigned sotto_keccak_kernels(const struct sotto_keccak_kernel *out[SOTTO_KECCAK
     return count;
 }
 
-void sotto_keccak_use(const struct sotto_keccak_kernel *kernel) { in_use = kernel; }
+void sotto_keccak_use(const struct sotto_keccak_kernel *kernel)
+{
+    in_use = kernel;
+    if (kernel->lanes == 1) single = kernel;
+}
 const struct sotto_keccak_kernel *sotto_keccak_in_use(void) { return in_use; }
+const struct sotto_keccak_kernel *sotto_keccak_single(void) { return single; }
 
 /* One lane's way through its message: whole blocks are taken from where they lie, one that several pieces share, and the last, are put
  * together here. */
@@ -227,18 +235,24 @@ bool sotto_keccak_right(const struct sotto_keccak_kernel *kernel)
 {
     uint64_t seed = 1;
     bool right = true;
+    const struct sotto_keccak_kernel *was = single;
     for (unsigned i = 0; i < CHECK_STATES; i++) right &= permutes_right(kernel, &seed);
-    return hashes_right(kernel, &seed) && right;
+    single = &library;                            /* what sotto_keccak256 compares with */
+    right &= hashes_right(kernel, &seed);
+    single = was;
+    return right;
 }
 
 void sotto_keccak_start(void)
 {
     const struct sotto_keccak_kernel *kernels[SOTTO_KECCAK_KERNELS_MAX];
-    unsigned at = sotto_keccak_kernels(kernels) - 1;
+    unsigned count = sotto_keccak_kernels(kernels);
     refused = NULL;
-    for (; at > 0 && !sotto_keccak_right(kernels[at]); at--)          /* the library itself needs no check */
-        if (!refused) refused = kernels[at];
-    in_use = kernels[at];
+    in_use = single = kernels[0];                 /* the library itself needs no check */
+    for (unsigned i = 1; i < count; i++) {
+        if (sotto_keccak_right(kernels[i])) sotto_keccak_use(kernels[i]);
+        else refused = kernels[i];
+    }
 }
 
 const char *sotto_keccak_refused(void) { return refused ? refused->name : NULL; }
