@@ -184,13 +184,30 @@ func (t *tap) expect(count int) {
 	t.want = count
 }
 
+// arrived waits for all that is expected, so many seconds in all and no longer than stalled after the last one.
 func (t *tap) arrived(seconds int, failed <-chan error) (err error) {
-	select {
-	case <-t.whole:
-		return nil
-	case err = <-failed:
-	case <-time.After(time.Duration(seconds) * time.Second):
-		err = errors.New("too slow")
+	const stalled = 20 * time.Second
+	end, began := time.After(time.Duration(seconds)*time.Second), time.Now()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for err == nil {
+		select {
+		case <-t.whole:
+			return nil
+		case err = <-failed:
+		case <-end:
+			err = errors.New("too slow")
+		case <-look.C:
+			t.lock.Lock()
+			since := t.last
+			t.lock.Unlock()
+			if since.Before(began) {
+				since = began
+			}
+			if time.Since(since) > stalled {
+				err = errors.New("and then no more")
+			}
+		}
 	}
 	t.lock.Lock()
 	defer t.lock.Unlock()
