@@ -31,7 +31,7 @@ struct sotto_net {
 };
 
 static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
-static void no_place(void *owner, const struct sotto_envelope *e, struct sotto_now now);
+static void arrived(void *owner, const struct sotto_envelope *e, bool kept, struct sotto_now now);
 static void direct(void *owner, struct sotto_span rlp, struct sotto_now now);
 
 static double floor_of(unsigned work_bits)
@@ -46,7 +46,7 @@ static enum sotto_err build(struct sotto_net *n)
     const struct sotto_net_config *c = &n->config;
     struct sotto_pool_config pool = { c->pool_bytes_max, c->pool_entries_max, floor_of(c->work_bits), c->rng };
     SOTTO_TRY(sotto_pool_new(&n->pool, &pool));
-    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->gather_us, c->rng, c->log, n, first_hop, no_place,
+    struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->gather_us, c->rng, c->log, n, first_hop, arrived,
         0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
     struct sotto_net_slots slots = c->slots.own ? c->slots : (struct sotto_net_slots){ true, INBOUND_MAX, OUTBOUND_MAX, STATIC_MAX };
@@ -316,13 +316,6 @@ static bool deliver_one(struct sotto_net *n, const uint8_t topic[4], struct sott
     return true;
 }
 
-/* Not carried on, and read all the same. Nothing is remembered of it: without room in the queue it is lost, and the next copy is another one. */
-static void no_place(void *owner, const struct sotto_envelope *e, struct sotto_now now)
-{
-    (void)now;
-    if (e->data.size == SOTTO_NATIVE_DATA) (void)deliver_one(owner, e->topic, e->data, e->expiry);
-}
-
 /* Every native envelope that came from elsewhere, once. Those that find no room in the queue follow with the next step. */
 static void deliver(struct sotto_net *n)
 {
@@ -334,6 +327,15 @@ static void deliver(struct sotto_net *n)
         }
         if (!SOTTO_PLANTED(DELIVERED_AGAIN)) n->delivered_seq = e->seq;
     }
+}
+
+/* At once, while it is there: the next one of the same packet may push it out of the pool. Of one that was not kept nothing is remembered: without
+ * room in the queue it is lost, and the next copy is another one. */
+static void arrived(void *owner, const struct sotto_envelope *e, bool kept, struct sotto_now now)
+{
+    (void)now;
+    if (kept) deliver(owner);
+    else if (e->data.size == SOTTO_NATIVE_DATA) (void)deliver_one(owner, e->topic, e->data, e->expiry);
 }
 
 /* Between enter and leave everything may write to the queue. */

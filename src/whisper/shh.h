@@ -50,9 +50,9 @@ struct sotto_shh_config {
     void *owner;
     /* A held own envelope was written to an outbound peer and is an entry like any other from now on. */
     void (*first_hop)(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
-    /* Good by every rule, but the pool had no place for it: it is not carried on. Who floods a node must not keep its own mail from it. It may come
-     * again, from others too. May be NULL. */
-    void (*no_place)(void *owner, const struct sotto_envelope *e, struct sotto_now now);
+    /* Good by every rule and not in the pool before; now it is (kept), or there was no place for it and it is not carried on. Who floods a node must
+     * not keep its own mail from it: it is to be read now, the next one may push it out. What was not kept may come again. May be NULL. */
+    void (*arrived)(void *owner, const struct sotto_envelope *e, bool kept, struct sotto_now now);
     /* What a new connection may bring at once, and only once, before the rate holds: envelopes from a peer that dialled us, and from one
      * that we dialled. Both sides reckon alike, so it is also what we bring. 0: the burst only. */
     uint32_t catch_up_inbound, catch_up_outbound;

@@ -128,12 +128,13 @@ static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *
         s->stats.accepted++;
         if (shh_is_quick(s, entry)) news->quick = true;
         else news->slow = true;
+        if (s->config.arrived) s->config.arrived(s->config.owner, &a->e, true, now);
     } else if (err == SOTTO_ERR_ENV_DUPLICATE) {
         s->stats.duplicate++;
         shh_heard(s, id.hash, now);
     } else {
         s->stats.quota++;                         /* its share is used up, or the pool is full of better ones, or memory is out */
-        if (s->config.no_place) s->config.no_place(s->config.owner, &a->e, now);
+        if (s->config.arrived) s->config.arrived(s->config.owner, &a->e, false, now);
     }
 }
 

@@ -78,12 +78,14 @@ static void direct(void *owner, struct sotto_span rlp, struct sotto_now now)
     f->directs++;
 }
 
-static void no_place(void *owner, const struct sotto_envelope *e, struct sotto_now now)
+static void arrived(void *owner, const struct sotto_envelope *e, bool kept, struct sotto_now now)
 {
     struct fake *f = owner;
     (void)now;
-    f->no_place++;
-    f->no_place_bytes += e->data.size;
+    SOTTO_ASSERT(f->arrived < sizeof f->arrivals / sizeof f->arrivals[0]);
+    f->arrivals[f->arrived].kept = kept;
+    f->arrivals[f->arrived].count = sotto_pool_count(f->pool);
+    f->arrivals[f->arrived++].topic = e->topic[0];
 }
 
 static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, struct sotto_shh_config shh)
@@ -98,7 +100,7 @@ static void init(struct fake *f, uint64_t seed, const struct sotto_pool_config *
     shh.rng = &f->rng.rng;
     shh.owner = f;
     shh.first_hop = first_hop;
-    shh.no_place = no_place;
+    shh.arrived = arrived;
     shh.direct = direct;
     SOTTO_ASSERT(sotto_shh_new(&f->shh, &shh) == SOTTO_OK);
     f->host.capability = sotto_shh_capability(f->shh);

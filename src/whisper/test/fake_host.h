@@ -7,6 +7,7 @@
 
 #define FAKE_PEERS 64u
 #define FAKE_SENT_MAX 4096u
+#define FAKE_ARRIVALS_MAX 16384u
 
 struct fake_packet { uint32_t peer; unsigned code; struct sotto_buf payload; };
 struct fake_peer {
@@ -34,7 +35,8 @@ struct fake {
     struct sotto_outq out;
     struct sotto_now now;
     unsigned first_hops, directs;                 /* calls of first_hop, and of direct */
-    unsigned no_place, no_place_bytes;    /* good ones that the pool did not keep */
+    unsigned arrived;                             /* good new ones, and the pool as it was then */
+    struct { bool kept; uint8_t topic; uint32_t count; } arrivals[FAKE_ARRIVALS_MAX];
 };
 void fake_init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool);     /* pool: NULL = defaults */
 void fake_init_catch_up(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t inbound, uint32_t outbound);
