@@ -1,7 +1,7 @@
 #include "io/process.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,13 +25,14 @@ int sotto_process_id(void) { return (int)getpid(); }
 static uint64_t rss_bytes(void)
 {
     char text[128];
-    unsigned long long all = 0, resident = 0;
+    char *after;
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     if (fd >= 0) close(fd);
     if (size <= 0) return 0;
     text[size] = 0;
-    return sscanf(text, "%llu %llu", &all, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    (void)strtoull(text, &after, 10);             /* all of it; what is resident comes second */
+    return *after == ' ' ? strtoull(after, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 struct sotto_process_use sotto_process_use(void)

@@ -137,10 +137,11 @@ static void walk(struct sotto_meter *m, struct sotto_node *n)
     struct sotto_process_use use = sotto_process_use();
     bool private = sotto_config_bool(n->config, SOTTO_KEY_METRICS_PRIVATE);
     sotto_batch_close(n);
+    uint64_t seconds = (now.mono_us - n->started_us) / 1000000;
     sotto_meter_one(m, "up", "gauge", "1 while the node answers.", 1);
     sotto_meter_family(m, "build_info", "gauge", "The version, as a label.");
     sotto_meter_value(m, SOTTO_LABELS({ "version", SOTTO_VERSION }), 1);
-    sotto_meter_one(m, "uptime_seconds", "gauge", "Since the start.", (double)((now.mono_us - n->started_us) / 1000000));
+    sotto_meter_one(m, "uptime_seconds", "gauge", "Since the start.", (double)seconds);
     if (use.rss_bytes) sotto_meter_one(m, "rss_bytes", "gauge", "Memory of the process that is in RAM.", (double)use.rss_bytes);
     sotto_meter_one(m, "wakeups_total", "counter", "Times that a thread of the process had waited and went on.", (double)use.wakeups);
     parts(m, n);

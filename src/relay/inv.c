@@ -260,9 +260,10 @@ enum sotto_err sotto_inv_up(struct sotto_inv *v, uint32_t link)
 
 static void drop_told(struct link *l)
 {
-    struct told *t, *next;
-    HASH_ITER(hh, l->told, t, next) {
-        HASH_DEL(l->told, t);
+    struct told *t = l->told, *next;
+    HASH_CLEAR(hh, l->told);                      /* the table; its items are ours */
+    for (; t; t = next) {
+        next = t->hh.next;
         free(t);
     }
     l->told_count = 0;
@@ -288,10 +289,11 @@ void sotto_inv_down(struct sotto_inv *v, uint32_t link, struct sotto_now now)
 
 void sotto_inv_free(struct sotto_inv *v)
 {
-    struct want *w, *next;
     if (!v) return;
-    HASH_ITER(hh, v->wanted, w, next) {
-        HASH_DEL(v->wanted, w);
+    struct want *w = v->wanted, *next;
+    HASH_CLEAR(hh, v->wanted);
+    for (; w; w = next) {
+        next = w->hh.next;
         free(w);
     }
     for (uint32_t i = 0; i < v->link_count; i++) drop_told(&v->links[i]);
