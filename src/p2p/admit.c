@@ -27,11 +27,18 @@ static bool holds_slot(const struct sotto_conn *c)
 
 bool sotto_host_may_accept(struct sotto_host *h, const struct sotto_addr *addr, struct sotto_now now)
 {
-    unsigned handshakes = 0;
-    for (unsigned i = 0; i < h->conn_count; i++)
-        handshakes += h->conns[i]->state == SOTTO_CONN_KEYS || h->conns[i]->state == SOTTO_CONN_HELLO;
+    unsigned handshakes = 0, alike = 0;
+    struct sotto_group group = sotto_group_of(addr, h->config.local);
+    for (unsigned i = 0; i < h->conn_count; i++) {
+        const struct sotto_conn *c = h->conns[i];
+        if (c->state != SOTTO_CONN_KEYS && c->state != SOTTO_CONN_HELLO) continue;
+        struct sotto_group other = sotto_group_of(&c->addr, h->config.local);
+        handshakes++;
+        alike += c->inbound && sotto_group_equal(&other, &group);
+    }
     if (h->quitting || handshakes >= SOTTO_HANDSHAKES_MAX || h->conn_count == h->conn_max) return false;
     if (sotto_host_exempt(h, addr)) return true;
+    if (handshakes >= SOTTO_HANDSHAKES_MAX / 2 && alike >= SOTTO_HANDSHAKES_GROUP) return false;      /* who dials and says nothing leaves room for others */
     return !sotto_rep_address_banned(h->rep, addr, now) && sotto_rep_address_accept(h->rep, addr, now);
 }
 

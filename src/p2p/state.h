@@ -36,6 +36,7 @@
 #define SOTTO_BIG_BUDGET (32u << 20)
 #define SOTTO_SEND_BACKLOG_MAX (2u << 20)                 /* a peer's queue; one larger message is taken when it is empty */
 #define SOTTO_HANDSHAKES_MAX 50u
+#define SOTTO_HANDSHAKES_GROUP 4u                 /* of one group, once half of them are taken */
 
 enum sotto_conn_state { SOTTO_CONN_DIALING, SOTTO_CONN_KEYS, SOTTO_CONN_HELLO, SOTTO_CONN_UP, SOTTO_CONN_CLOSING, SOTTO_CONN_STATES };
 

@@ -214,6 +214,21 @@ static void test_handshakes_at_once(void **state)
     rig_free(r);
 }
 
+/* Once half of the places are taken a group gets four of the rest. */
+static void test_handshakes_of_a_group(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(test_seed(), NULL);
+    for (unsigned i = 0; i < 21; i++) assert_false(r->lines[rig_accept(r, rig_ip(10, i, 0, 1))].closed);
+    for (unsigned i = 0; i < 4; i++) assert_false(r->lines[rig_accept(r, rig_ip(10, 200, i, 1))].closed);
+    assert_true(r->lines[rig_accept(r, rig_ip(10, 200, 4, 1))].closed);
+    for (unsigned i = 30; i < 55; i++) assert_false(r->lines[rig_accept(r, rig_ip(10, i, 0, 1))].closed);
+    rig_wait(r, 5 * S);
+    for (unsigned i = 0; i < 25; i++) assert_false(r->lines[rig_accept(r, rig_ip(10, 200, 10 + i, 1))].closed);
+    assert_true(r->lines[rig_accept(r, rig_ip(10, 200, 99, 1))].closed);
+    rig_free(r);
+}
+
 static void test_address_rate(void **state)
 {
     (void)state;
@@ -397,7 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake_slow), cmocka_unit_test(test_dial_deadlines), cmocka_unit_test(test_idle_and_ping),
         cmocka_unit_test(test_write_stall), cmocka_unit_test(test_backlog_bound), cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_handshakes_at_once), cmocka_unit_test(test_address_rate), cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_handshakes_at_once), cmocka_unit_test(test_handshakes_of_a_group), cmocka_unit_test(test_address_rate), cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_slots), cmocka_unit_test(test_local_slots), cmocka_unit_test(test_duplicate_and_self),
         cmocka_unit_test(test_both_dial),
     };
