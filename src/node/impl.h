@@ -150,6 +150,8 @@ struct sotto_node {
     void *keyed;                          /* api.c: calls under way that carry a requestKey */
     uint64_t chat_hold_us;                /* a commit failed: no tick of the conversations before */
     unsigned peers;                       /* connected now */
+    uint64_t peer_events_us;              /* end of the ten minutes in which peer_events were stored */
+    uint32_t peer_events;
     uint64_t alone_us;                    /* since when there is none; 0 = since the start */
     int64_t clock_ms;                     /* wall time less monotonic time when it was last looked at */
     bool away;                            /* nothing could come for a while, and now it can: the conversations must be told */

@@ -282,10 +282,19 @@ void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a)
     sotto_net_replay(n->net, replay_one, &r);
 }
 
+#define PEER_EVENTS_MAX 150u              /* stored in ten minutes: who dials and goes all day must not push what matters out of the log */
+#define PEER_EVENTS_US (600 * UINT64_C(1000000))
+
 static void peer_event(struct sotto_node *n, const struct sotto_out *out, struct sotto_now now)
 {
     if (out->value && n->peers++ == 0 && now.mono_us - (n->alone_us ? n->alone_us : n->started_us) >= AWAY_US) n->away = true;
     if (!out->value && n->peers && --n->peers == 0) n->alone_us = now.mono_us;
+    if (now.mono_us >= n->peer_events_us) {
+        n->peer_events_us = now.mono_us + PEER_EVENTS_US;
+        n->peer_events = 0;
+    }
+    if (n->peer_events >= PEER_EVENTS_MAX) return;
+    n->peer_events++;
     json_t *data = json_object();
     char name[16];
     snprintf(name, sizeof name, "p%u", out->conn);
