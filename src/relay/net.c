@@ -537,7 +537,7 @@ void sotto_net_bloom(struct sotto_net *n, const struct sotto_bloom *filter, stru
 
 bool sotto_net_bloom_now(const struct sotto_net *n, struct sotto_bloom *filter) { return sotto_shh_filter_now(n->shh, filter); }
 void sotto_net_size_max(struct sotto_net *n, uint32_t size_max) { sotto_shh_size(n->shh, size_max); }
-void sotto_net_light(struct sotto_net *n, bool light) { sotto_shh_light(n->shh, light); }
+void sotto_net_light(struct sotto_net *n, bool light) { sotto_shh_light(n->shh, light, (struct sotto_now){ n->mono_us, n->wall_ms }); }
 struct sotto_rules sotto_net_rules(const struct sotto_net *n, struct sotto_now now) { return sotto_shh_rules(n->shh, now); }
 
 unsigned sotto_net_outbox(const struct sotto_net *n) { return n->outbox.queued; }

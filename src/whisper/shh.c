@@ -376,7 +376,15 @@ bool sotto_shh_filter_now(const struct sotto_shh *s, struct sotto_bloom *out)
 bool sotto_shh_is_peer(const struct sotto_shh *s, uint32_t conn) { return find((struct sotto_shh *)(uintptr_t)s, conn) != NULL; }
 
 void sotto_shh_size(struct sotto_shh *s, uint32_t size_max) { s->size_max = size_max ? size_max : 1; }
-void sotto_shh_light(struct sotto_shh *s, bool light) { s->light = light; }
+void sotto_shh_light(struct sotto_shh *s, bool light, struct sotto_now now)
+{
+    bool whole = s->light && !light;
+    s->light = light;
+    for (unsigned i = 0; whole && i < s->peer_count; i++) {           /* what came meanwhile was for us alone */
+        s->peers[i]->cursor = 0;
+        shh_flush_soon(s, s->peers[i], now);
+    }
+}
 void sotto_shh_mute(struct sotto_shh *s, bool muted) { s->muted = muted; }
 
 enum sotto_err sotto_shh_trust(struct sotto_shh *s, uint32_t conn)

@@ -31,6 +31,7 @@ enum {
 #define SOTTO_SHH_DROPS_MAX 3u                    /* so many such drops in 5 min end the connection */
 #define SOTTO_SHH_DROPS_US 300000000u
 #define SOTTO_SHH_WAITING_MAX (32u << 20)         /* bytes of unpaid envelopes over all peers */
+#define SOTTO_SHH_WAITING_OWN (64u << 10)         /* ... and so many of each, whoever fills the rest */
 #define SOTTO_SHH_KNOWN_MAX 65536u                /* hashes remembered per peer */
 /* A peer that has not taken so much yet gets nothing new. Half of what its queue holds: a flush looks at all that is pending and sorts it, so
  * it had better have room for a packet afterwards. */
@@ -92,7 +93,7 @@ void sotto_shh_filter(struct sotto_shh *s, const struct sotto_bloom *filter, str
  * goes to nobody (SOTTO_SHH_PACKET_MAX). */
 void sotto_shh_size(struct sotto_shh *s, uint32_t size_max);
 /* Light mode: nothing of others is passed on; later Status messages say so, and peers that are light too are let go. */
-void sotto_shh_light(struct sotto_shh *s, bool light);
+void sotto_shh_light(struct sotto_shh *s, bool light, struct sotto_now now);
 /* While muted, held own envelopes stay held (relay.plain). */
 void sotto_shh_mute(struct sotto_shh *s, bool muted);
 /* What is asked of an envelope now; borrows from s until the next call. */

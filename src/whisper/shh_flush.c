@@ -7,6 +7,7 @@
 
 #define LIST_HEAD_MAX 4u                          /* bytes of the head of a list below 16 MiB */
 #define SHORT_OF_TOKENS_US 2000000u               /* a peer that had its burst is looked at again when a batch fits */
+#define LOOK_US 60u                               /* ... and later for each envelope that waits for it: looking at 65,536 for one peer, and then for the next, is work */
 
 static bool room(const struct sotto_shh *s, const struct shh_peer *p) { return sotto_host_backlog(s->host, p->conn) <= SOTTO_SHH_BACKLOG_MAX; }
 
@@ -81,23 +82,17 @@ static int best_first(const void *a, const void *b)
 /* More to bring than may be brought now: the links that brought it to us take turns, each with its newest first; peers that are gone
  * share one turn. By rating alone, one link that is always full of envelopes with a little more work would keep those of all others
  * waiting for good; oldest first, what it once poured in would stand before everything new. */
-#define GONE UINT64_MAX
-struct turn { const struct sotto_pool_entry *e; uint64_t source; size_t number; };
+struct turn { const struct sotto_pool_entry *e; size_t number; };
 
-static uint64_t source_of(const struct sotto_shh *s, const struct sotto_pool_entry *e)
+static unsigned source_of(const struct sotto_shh *s, const struct sotto_pool_entry *e, unsigned guess)
 {
-    if (e->own) return 0;
+    if (e->own) return s->peer_count;
+    if (guess < s->peer_count && s->peers[guess]->name == e->source && !s->peers[guess]->gone) return guess;
     for (unsigned i = 0; i < s->peer_count; i++)
-        if (s->peers[i]->name == e->source && !s->peers[i]->gone) return e->source;
-    return GONE;
+        if (s->peers[i]->name == e->source && !s->peers[i]->gone) return i;
+    return s->peer_count + 1;                     /* peers that are gone */
 }
 
-static int by_source(const void *a, const void *b)
-{
-    const struct turn *x = a, *y = b;
-    if (x->source != y->source) return x->source < y->source ? -1 : 1;
-    return (x->e->seq < y->e->seq) - (x->e->seq > y->e->seq);
-}
 static int by_turn(const void *a, const void *b)
 {
     const struct turn *x = a, *y = b;
@@ -105,19 +100,24 @@ static int by_turn(const void *a, const void *b)
     return sotto_pool_compare(x->e, y->e);
 }
 
-static void take_turns(const struct sotto_shh *s, struct news *n)
+/* Of slots in the order of arrival only those stay whose turn may come, a small part of a full pool, and no more than that is sorted. */
+static void take_turns(const struct sotto_shh *s, struct news *n, uint64_t tokens)
 {
-    struct turn *turns = malloc(n->count * sizeof *turns);
-    if (!turns) return;
-    for (size_t i = 0; i < n->count; i++) turns[i] = (struct turn){ n->slots[i], source_of(s, n->slots[i]), 0 };
-    qsort(turns, n->count, sizeof *turns, by_source);
-    for (size_t i = 0, first = 0; i < n->count; i++) {
-        if (turns[i].source != turns[first].source) first = i;
-        turns[i].number = i - first;
+    size_t *brought = calloc(s->peer_count + 2, sizeof *brought), kept = 0;
+    struct turn *turns = brought ? malloc(n->count * sizeof *turns) : NULL;
+    unsigned source = 0;
+    for (size_t i = n->count; turns && i-- > 0;) {
+        source = source_of(s, n->slots[i], source);
+        if (brought[source] < tokens) turns[kept++] = (struct turn){ n->slots[i], brought[source]++ };
+        else stays(&n->left_seq, n->slots[i]);
     }
-    qsort(turns, n->count, sizeof *turns, by_turn);
-    for (size_t i = 0; i < n->count; i++) n->slots[i] = turns[i].e;
+    if (turns) {
+        qsort(turns, kept, sizeof *turns, by_turn);
+        for (size_t i = 0; i < kept; i++) n->slots[i] = turns[i].e;
+        n->count = kept;
+    }
     free(turns);
+    free(brought);
 }
 
 /* Writes one packet of entries [from, to). */
@@ -224,9 +224,13 @@ static bool bring(struct sotto_shh *s, struct shh_peer *p, struct news *n, struc
             size += n->slots[to++]->rlp.size;
         }
         if (to == at) break;
-        if (size / SOTTO_SHH_CATCH_UP_BYTES > to - at) {  /* what the other side does with such a packet: there are fewer of them than a burst */
+        if (size / SOTTO_SHH_CATCH_UP_BYTES > to - at) {  /* what the other side does with such a packet: the credit is not for them */
             sotto_bucket_refund(&p->give, (uint32_t)(to - at));
             sotto_bucket_no_credit(&p->give);
+            uint64_t burst = sotto_bucket_tokens(&p->give, now.mono_us);         /* at a low rate it may be less than what the packet holds */
+            short_of_tokens = short_of_tokens || burst < to - at;
+            for (; to - at > burst; to--) size -= n->slots[to - 1]->rlp.size;
+            if (to == at) break;
             bool paid = sotto_bucket_take(&p->give, (uint32_t)(to - at), now.mono_us);
             SOTTO_ASSERT(paid);
         }
@@ -250,8 +254,9 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     struct news n = { .left_seq = NONE, .later_seq = NONE };
     uint64_t latest = sotto_pool_seq(s->config.pool);
     collect(s, p, &n, p->cursor, false, now);
-    if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
-    if (n.count > sotto_bucket_tokens(&p->give, now.mono_us)) take_turns(s, &n);
+    uint64_t tokens = sotto_bucket_tokens(&p->give, now.mono_us), wait = SHORT_OF_TOKENS_US + n.count * LOOK_US;
+    if (n.count > tokens) take_turns(s, &n, tokens);
+    else if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
     bool short_of_tokens = bring(s, p, &n, now);
     free(n.slots);
     if (p->gone) return;
@@ -265,7 +270,7 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
         p->quick_cursor = n.left_seq - 1;
         shh_quick_soon(s, p, now);
     }
-    if (short_of_tokens && p->flush_us < now.mono_us + SHORT_OF_TOKENS_US) p->flush_us = now.mono_us + SHORT_OF_TOKENS_US;
+    if (short_of_tokens && p->flush_us < now.mono_us + wait) p->flush_us = now.mono_us + wait;
 }
 
 /* ---- what goes on quickly ----
@@ -310,9 +315,11 @@ void shh_quick(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     if (p->gone) return;
     bool more = all && n.left_seq != NONE;
     p->quick_cursor = more ? n.left_seq - 1 : latest;
-    if (more) {                                   /* there is nothing to wait for but room */
+    if (more && sotto_host_backlog(s->host, p->conn) > 0) {           /* there is nothing to wait for but room */
         p->quick_full = true;
         p->quick_next_us = now.mono_us;
+    } else if (more) {
+        p->quick_us = p->quick_next_us;           /* it was not its queue that had none */
     }
     if (!all || n.later_seq != NONE) shh_flush_soon(s, p, now);
     else if (p->flush_us == NONE) p->cursor = p->quick_cursor;

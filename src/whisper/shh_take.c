@@ -231,7 +231,8 @@ static void rest(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
 
 static void wait_unpaid(struct sotto_shh *s, struct shh_peer *p, struct sotto_span items, uint32_t count, struct sotto_now now)
 {
-    if (s->waiting_bytes + items.size > SOTTO_SHH_WAITING_MAX || sotto_buf_add_span(&p->waiting, items) != SOTTO_OK) {
+    bool room = s->waiting_bytes + items.size <= SOTTO_SHH_WAITING_MAX || p->waiting.size + items.size <= SOTTO_SHH_WAITING_OWN;
+    if (!room || sotto_buf_add_span(&p->waiting, items) != SOTTO_OK) {
         drop_unpaid(s, p, count, now);
         return;
     }

@@ -126,6 +126,12 @@ void fake_init_rate(struct fake *f, uint64_t seed, const struct sotto_pool_confi
     init(f, seed, pool, (struct sotto_shh_config){ .batch = SOTTO_ENVELOPE_BATCH, .rate = rate });
 }
 
+void fake_init_own(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, struct sotto_shh_config shh)
+{
+    shh.batch = SOTTO_ENVELOPE_BATCH;
+    init(f, seed, pool, shh);
+}
+
 void fake_init_gather(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint64_t gather_us)
 {
     init(f, seed, pool, (struct sotto_shh_config){ .batch = SOTTO_ENVELOPE_BATCH, .gather_us = gather_us });

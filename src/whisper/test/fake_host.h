@@ -41,6 +41,7 @@ struct fake {
 void fake_init(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool);     /* pool: NULL = defaults */
 void fake_init_catch_up(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t inbound, uint32_t outbound);
 void fake_init_batch(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t inbound, uint32_t outbound, uint32_t batch);
+void fake_init_own(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, struct sotto_shh_config shh);
 void fake_init_rate(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint32_t rate);
 void fake_init_gather(struct fake *f, uint64_t seed, const struct sotto_pool_config *pool, uint64_t gather_us);
 void fake_free(struct fake *f);

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sotto_shh_enter(f.shh, &f.out);
             if (take >= 64) sotto_shh_filter(f.shh, (const struct sotto_bloom *)(const void *)body.data, f.now);
             else if (op & 8) (void)!sotto_shh_trust(f.shh, op & 3);
-            else if (op & 4) sotto_shh_light(f.shh, op & 1);
+            else if (op & 4) sotto_shh_light(f.shh, op & 1, f.now);
             else sotto_shh_floor(f.shh, f.now);
             sotto_shh_enter(f.shh, NULL);
             break;

@@ -66,7 +66,7 @@ static void light_mode_passes_nothing_on(void **state)
 {
     (void)state;
     begin(NULL);
-    sotto_shh_light(f.shh, true);
+    sotto_shh_light(f.shh, true, f.now);
     fake_up(&f, 1, false);
     const struct fake_packet *status = fake_last(&f, 1, SOTTO_SHH_STATUS);
     assert_int_equal(status->payload.data[status->payload.size - 1], 0x01);
@@ -82,12 +82,13 @@ static void light_mode_passes_nothing_on(void **state)
     fake_pass(&f, 20000000);
     assert_int_equal(sotto_pool_count(f.pool), 2);
     assert_int_equal(got(1), 1);                  /* only what is ours */
-    sotto_shh_light(f.shh, false);
+    sotto_shh_light(f.shh, false, f.now);
     fake_up(&f, 4, false);
     send_hex(4, SOTTO_SHH_STATUS, "cc06883fc999999999999a8001");
     assert_true(f.host.peers[4].up);
     fake_pass(&f, 15000000);
     assert_int_equal(got(4), 2);
+    assert_int_equal(got(1), 2);                  /* what came meanwhile is passed on now */
 }
 static void the_size_taken_can_be_set(void **state)
 {

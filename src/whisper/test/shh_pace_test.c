@@ -115,11 +115,59 @@ static void a_new_peer_catches_up(void **state)
     send_many(3, 500, SOTTO_NATIVE_DATA, &serial);
     assert_int_equal(stats()->accepted, before + 400);
 }
+/* Nodes may be set to any rate. What is too large for the credit is paid from the burst, and a packet holds no more than that. */
+static void a_low_rate_brings_large_ones_in_parts(void **state)
+{
+    (void)state;
+    enum { COUNT = 150 };
+    static const struct sotto_pool_config easy = { 64 << 20, 65536, 0, NULL };
+    for (uint32_t rate = 1; rate <= 13; rate += 3) {
+        fake_init_own(&f, test_seed(), &easy, (struct sotto_shh_config){ .catch_up_inbound = 3000, .catch_up_outbound = 3000, .rate = rate });
+        uint32_t serial = 0;
+        fake_ready(&f, 1, true);
+        while (serial < COUNT) send_many(1, 1, 4200, &serial);
+        assert_int_equal(stats()->accepted, COUNT);
+        fake_forget(&f);
+        fake_up(&f, 9, true);
+        status(9);
+        fake_pass(&f, 60000000);
+        unsigned paid = rate * (SOTTO_SHH_BURST_S + 60);
+        assert_true(got(9, 0) <= paid && (got(9, 0) >= COUNT || got(9, 0) + 10 * rate >= paid));
+        fake_pass(&f, 300000000);
+        assert_int_equal(got(9, 0), COUNT);
+        fake_free(&f);
+    }
+    fake_init(&f, test_seed(), &easy);
+}
+
+/* Who fills the room of all for what waits leaves each neighbour a little. */
+static void what_waits_has_room_for_everybody(void **state)
+{
+    (void)state;
+    static const struct sotto_pool_config easy = { 1u << 30, 65536, 0, NULL };
+    fake_init(&f, test_seed(), &easy);
+    uint32_t serial = 0;
+    for (uint32_t p = 1; p <= 5; p++) {
+        fake_ready(&f, p, true);
+        send_many(p, 400, 8, &serial);
+        send_many(p, 9, 932000, &serial);         /* four times this is 32 MiB */
+    }
+    uint64_t before = stats()->quota;
+    assert_true(before > 0);                      /* it is full */
+    fake_ready(&f, 9, true);
+    send_many(9, 420, SOTTO_NATIVE_DATA, &serial);
+    assert_int_equal(stats()->quota, before);     /* twenty wait */
+    send_many(9, 500, SOTTO_NATIVE_DATA, &serial);
+    assert_true(stats()->quota > before);         /* but no more than 64 KiB */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_flood_does_not_hold_up_the_others, teardown),
         cmocka_unit_test_teardown(a_new_peer_catches_up, teardown),
+        cmocka_unit_test_teardown(a_low_rate_brings_large_ones_in_parts, teardown),
+        cmocka_unit_test_teardown(what_waits_has_room_for_everybody, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,7 +227,7 @@ static void a_large_flood_goes_in_parts(void **state)
     for (unsigned part = 0; got(2) < COUNT; part++) {
         assert_true(part < 8);
         f.host.peers[2].backlog = 0;
-        fake_pass(&f, 1);
+        fake_pass(&f, GATHER_US);
         assert_in_range(got(2) - before, 1, SOTTO_SHH_BACKLOG_MAX / EACH + 1);
         before = got(2);
     }
