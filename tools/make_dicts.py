@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Dictionaries of the fuzz targets that read text: tests/fuzz/dict/NAME.dict, made from the tables that the readers follow. Run again after
-api/methods.json or src/io/config_keys.h changed; --check tells whether they are current."""
+"""Dictionaries of the fuzz targets that read text, and of some that read bytes: tests/fuzz/dict/NAME.dict, made from the tables that the readers follow.
+Run again after api/methods.json, src/io/config_keys.h or the codes of src/relay/link_code.c changed; --check tells whether they are current."""
 import json
 import os
 import re
@@ -24,6 +24,38 @@ def config_words():
     keys = re.findall(r'X\((\w+), "([a-z_.]+)", (\w+), "([^"]*)".*?"([^"]*)"\)', read("src", "io", "config_keys.h"))
     words = sorted({w for key in keys if key[2] == "WORD" for w in key[4].split("|")[-1].split()})
     return [k[1] for k in keys], sorted({k[3] for k in keys if k[3]}), words
+
+
+def rlp(item):
+    """RLP of a number, of bytes or of a list of such."""
+    if isinstance(item, int):
+        item = item.to_bytes((item.bit_length() + 7) // 8, "big")
+    if isinstance(item, bytes) and len(item) == 1 and item[0] < 0x80:
+        return item
+    low, body = (0xc0, b"".join(rlp(i) for i in item)) if isinstance(item, list) else (0x80, item)
+    if len(body) < 56:
+        return bytes([low + len(body)]) + body
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([low + 55 + len(size)]) + size + body
+
+
+def link_options():
+    """Options of STATUS, each as its pair: the least and the greatest values that are taken, one beyond, and padding (network.md 2)."""
+    values = {1: [0, 3, 65535, 65536], 2: [bytes(32), bytes(31)], 3: [[1, 1, 1], [60, 1 << 18, (1 << 32) - 1], [0, 1, 1], [1, 1, 1 << 32], [1, 1]],
+              4: [0, 0x3fc999999999999a, 0x7fefffffffffffff, 0x7ff0000000000000, 1 << 63], 5: [[0, 50], [1, 65535], [2, 0]], 6: [[0, 1], [1, 64], [1, 65], [1, 0]],
+              7: [0, 65535], 8: [[1], [65535], [0], 1], 9: [b"later"], 0x7d: [b""], 0x7e: [b"", bytes(2)], 0x7f: [b"", bytes(64)], 0x80: [b""], 255: [b""]}
+    return [rlp([option, value]) for option in values for value in values[option]]
+
+
+def link_records():
+    """Heads of records whole, first, next and last, of the first and last code of each run; whole small records; the end of a cell."""
+    runs = [(int(a, 16), int(b, 16), int(c) if c.isdigit() else 3) for a, b, c in re.findall(r"\{ 0x(..), 0x(..), (\w+) \}", read("src", "relay", "link_code.c"))]
+    heads = [bytes([code, flags | channel, 0]) for a, b, channel in runs for code in (a, b) for flags in (0x40, 0xc0, 0x80, 0)]
+    bodies = {2: [3], 3: [1, 1 << 17], 4: [9], 5: [[[1, 7]]], 6: [2, 0], 9: [16], 0xb: [30401], 0xc: [1], 0xd: [bytes(8), 1], 0x16: [0x3fd999999999999a], 0x18: [1], 0x22: [1],
+              0x50: [], 0x52: [1, 2, 3], 0x58: [1, 3, 9]}
+    channels = {code: channel for a, b, channel in runs for code in range(a, b + 1)}
+    whole = [bytes([code, 0x40 | channels[code], 0, len(rlp(body))]) + rlp(body) for code, body in bodies.items()]
+    return heads + whole + [bytes([7, 0x40, 0, 8]) + b"nonce...", bytes([0x11, 0x41, 0, 16]) + bytes(16), b"\xff", b"\xff\0\0\0", b"\x15\x41\0\x01", b"\x80\x40\0\x01"]
 
 
 def dictionaries():
@@ -55,6 +87,7 @@ def dictionaries():
         "mnemonic": ["\0abandon ", "\0zoo ", " about", " art", "abandon " * 8, "zoo " * 8, " ", "\n", "\u3000", "\u00a0"] + ["satoshi ", "ability ", "zebra ", "legal ", "winner "],
         "normal": ODD, "text": ODD + ["AAAA", "-_8", "=="], "clean": ODD,
         "filelink": ODD + ["CON", "aux.txt", "..", "/", "\\", ":", "text/plain", "."],
+        "link_status": [b"\xf9\x01\xfd\x01\xa1\x02", b"\xa1\x03", b"\xa0"] + link_options(), "link_record": link_records(),
         "rlp": [b"\x80", b"\x81\x80", b"\xb7", b"\xb8\x38", b"\xc0", b"\xf7", b"\xf8\x38", b"\xbf", b"\xff", b"\xf9\x01\x00"],
     }
 
