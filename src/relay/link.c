@@ -1,5 +1,6 @@
 #include "relay/link.h"
 
+#include "base/plant.h"
 #include "relay/link_keys.h"
 #include "relay/link_send.h"
 #include "whisper/bucket.h"
@@ -190,7 +191,7 @@ static void pack_own(struct sotto_rl *l, struct sotto_rl_pack *p, size_t most)
 /* Only where a cell leaves anyway and has the room: an ACK never makes one, and never makes one larger. */
 static void pack_ack(struct sotto_rl *l, struct sotto_rl_pack *p, bool small)
 {
-    if (l->receive.cells == l->ack_cells || l->mono_us < l->ack_us + SOTTO_RL_ACK_US) return;
+    if (l->receive.cells == l->ack_cells || (l->mono_us < l->ack_us + SOTTO_RL_ACK_US && !SOTTO_PLANTED(LINK_ACK_ALWAYS))) return;
     if (!pack_numbers(p, SOTTO_RL_ACK, &l->receive.cells, 1, small ? SOTTO_RL_PLAIN_S : SOTTO_RL_PLAIN_L)) return;
     l->ack_us = l->mono_us;
     l->ack_cells = l->receive.cells;

@@ -1,5 +1,6 @@
 #include "relay/link_cell.h"
 
+#include "base/plant.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 
@@ -32,6 +33,7 @@ void sotto_rl_aad(uint8_t out[26], const struct sotto_rl_lane *l, enum sotto_rl_
 static void next_cell(struct sotto_rl_lane *l)
 {
     static const uint8_t one = 1;
+    if (SOTTO_PLANTED(LINK_COUNTER_STOPS)) return;
     l->counter++;
     if (l->counter % SOTTO_RL_REKEY) return;
     struct sotto_secret next;                     /* HKDF-Expand of one block */

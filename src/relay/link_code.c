@@ -1,5 +1,7 @@
 #include "relay/link_code.h"
 
+#include "base/plant.h"
+
 /* One row for each run of codes, in order; what is in no row is refused. */
 static const struct { uint8_t from, to, channel; } runs[] = {
     { 0x02, 0x0d, 0 }, { 0x0e, 0x0f, SOTTO_RL_IGNORED }, { 0x10, 0x14, 1 }, { 0x16, 0x18, 1 }, { 0x19, 0x19, SOTTO_RL_IGNORED }, { 0x1a, 0x1a, 1 },
@@ -20,6 +22,7 @@ enum sotto_err sotto_rl_next(struct sotto_rl_heads *h, struct sotto_rl_record *o
     struct sotto_span rest = sotto_span_cut(h->plain, h->at, h->plain.size - h->at);
     if (rest.size == 0) return SOTTO_ERR_MISSING;
     uint8_t code = rest.data[0];
+    if (code == SOTTO_RL_END_MARK && SOTTO_PLANTED(LINK_PADDING_IGNORED)) return SOTTO_ERR_MISSING;
     if (code == SOTTO_RL_END_MARK) return sotto_all_zero(rest.data + 1, rest.size - 1) ? SOTTO_ERR_MISSING : SOTTO_ERR_CELL_PADDING;
     unsigned channel = sotto_rl_channel(code);
     if (channel == SOTTO_RL_REFUSED) return SOTTO_ERR_RECORD_CODE;

@@ -1,5 +1,7 @@
 #include "relay/link_receive.h"
 
+#include "base/plant.h"
+
 #define PARTS_FIRST 2048u                         /* bytes first asked for an open message */
 
 struct sotto_rl_receive sotto_rl_receive(struct sotto_rl_budget *budget, uint16_t roles, bool padded, uint64_t window2)
@@ -53,9 +55,9 @@ static enum sotto_err check_order(struct trial *t, const struct sotto_rl_record 
 {
     struct sotto_rl_open *o = &t->at[rec->channel];
     if (rec->first == o->open) return SOTTO_ERR_FRAGMENT_ORDER;
-    if (o->open && o->code != rec->code) return SOTTO_ERR_FRAGMENT_CODE;
+    if (o->open && o->code != rec->code && !SOTTO_PLANTED(LINK_FRAGMENTS_MIXED)) return SOTTO_ERR_FRAGMENT_CODE;
     if (rec->first) *o = (struct sotto_rl_open){ .open = true, .kept = sotto_rl_channel(rec->code) != SOTTO_RL_IGNORED, .code = rec->code, .first_us = now_us };
-    if (rec->body.size > SOTTO_RL_MESSAGE_MAX - o->size) return SOTTO_ERR_MESSAGE_SIZE;
+    if (rec->body.size > SOTTO_RL_MESSAGE_MAX - o->size && !SOTTO_PLANTED(LINK_MESSAGE_UNBOUNDED)) return SOTTO_ERR_MESSAGE_SIZE;
     o->size += (uint32_t)rec->body.size;
     return SOTTO_OK;
 }
@@ -79,10 +81,10 @@ static enum sotto_err check_message(const struct sotto_rl_receive *r, struct tri
 static enum sotto_err check_record(struct sotto_rl_receive *r, struct trial *t, const struct sotto_rl_record *rec, bool counts, uint64_t now_us)
 {
     unsigned ch = rec->channel;
-    if (!t->ready && !(rec->code == SOTTO_RL_READY && rec->first && !rec->more)) return SOTTO_ERR_READY_FIRST;
+    if (!t->ready && !(rec->code == SOTTO_RL_READY && rec->first && !rec->more) && !SOTTO_PLANTED(LINK_READY_LATE)) return SOTTO_ERR_READY_FIRST;
     if (t->ready && rec->code == SOTTO_RL_READY) return SOTTO_ERR_READY_AGAIN;
     if (counts && ch > 0) {
-        if (SOTTO_RL_HEAD + rec->body.size > r->limit[ch] - t->used[ch]) return SOTTO_ERR_WINDOW;
+        if (SOTTO_RL_HEAD + rec->body.size > r->limit[ch] - t->used[ch] && !SOTTO_PLANTED(LINK_CREDIT_IGNORED)) return SOTTO_ERR_WINDOW;
         t->used[ch] += SOTTO_RL_HEAD + rec->body.size;
     }
     SOTTO_TRY(check_order(t, rec, now_us));
@@ -118,7 +120,7 @@ static enum sotto_err check_cell(struct sotto_rl_receive *r, struct trial *t, st
     SOTTO_TRY(check_heads(plain, &t->channels));
     bool flat = r->padded && c == SOTTO_RL_L && t->channels < 1u << 2;/* counts alike, whatever is in it: nobody may learn it from WINDOW */
     bool over = flat && SOTTO_RL_PLAIN_L > r->limit[1] - r->used[1];
-    if (flat && !over) t->used[1] += SOTTO_RL_PLAIN_L;
+    if (flat && !over && !SOTTO_PLANTED(LINK_EMPTY_CELL_FREE)) t->used[1] += SOTTO_RL_PLAIN_L;
     bool any = false;
     for (; sotto_rl_next(&h, &rec) == SOTTO_OK; any = true) {
         if (over && (t->ready ? rec.code != SOTTO_RL_READY : rec.code == SOTTO_RL_READY)) return SOTTO_ERR_WINDOW;
@@ -210,7 +212,7 @@ bool sotto_rl_receive_due(const struct sotto_rl_receive *r, unsigned channel, ui
     SOTTO_ASSERT(channel >= 1 && channel < SOTTO_RL_CHANNELS);
     uint64_t w = r->window[channel];
     if (r->limit[channel] - r->used[channel] > w / 2) return false;
-    *limit = r->used[channel] + w;
+    *limit = r->used[channel] + (SOTTO_PLANTED(LINK_CREDIT_TWICE) ? 2 * w : w);
     return true;
 }
 

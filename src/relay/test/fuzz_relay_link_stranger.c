@@ -21,7 +21,7 @@ static struct stranger {
     uint64_t acked_us;
     bool acked;
     struct sotto_buf pings;                       /* nonces that it was asked with and has not answered, 8 bytes each */
-    struct sotto_buf last;                        /* its latest cell */
+    struct sotto_buf last, said;                  /* its latest cell, and ours that it took */
     struct sotto_rl_options options;
 } s;
 
@@ -190,6 +190,8 @@ static void seal(enum sotto_rl_class c, const uint8_t plain[SOTTO_RL_PLAIN_L], u
         s.cells_charged += s.to.channels == 0 || (s.to.channels & 3u);
         s.media_charged += (s.to.channels & 8u) != 0;
     }
+    s.said.size = 0;
+    SOTTO_ASSERT(sotto_buf_add(&s.said, payload, size) == SOTTO_OK);
     feed(SOTTO_RL_CELL, sotto_span(payload, size));
     check_answer(want, 0);
 }
@@ -355,7 +357,11 @@ void stranger_act(struct fuzz_in *in)
     case 0: say_status(in); break;
     case 1: say_ready(in); break;
     case 2: say_bytes(in); break;
-    case 3: if (s.last.size) feed_bad(sotto_buf_span(&s.last), SOTTO_ERR_CELL_OPEN); break;           /* its own comes back */
+    case 3: {                                     /* ours comes again, or its own comes back */
+        const struct sotto_buf *again = op & 32 ? &s.said : &s.last;
+        if (again->size) feed_bad(sotto_buf_span(again), SOTTO_ERR_CELL_OPEN);
+        break;
+    }
     case 4: case 5: case 6: if (can) say_many(in); break;
     case 7: case 8: case 9: case 10: case 11: case 12: case 13: case 14: case 15: case 16: case 17: case 18: case 19: if (can) say_cell(in); break;
     default: {
@@ -376,7 +382,7 @@ void stranger_begin(struct fuzz_in *in)
     struct sotto_rl_status theirs = s.theirs;     /* came when the machine began */
     uint8_t bytes[SOTTO_RL_STATUS_SIZE];
     memcpy(bytes, s.their_bytes, sizeof bytes);
-    s = (struct stranger){ .options = w.e[1].options, .theirs = theirs, .last = sotto_buf_make(SOTTO_RL_PAYLOAD_MAX), .pings = sotto_buf_make(1 << 20) };
+    s = (struct stranger){ .options = w.e[1].options, .theirs = theirs, .last = sotto_buf_make(SOTTO_RL_PAYLOAD_MAX), .said = sotto_buf_make(SOTTO_RL_PAYLOAD_MAX), .pings = sotto_buf_make(1 << 20) };
     memcpy(s.their_bytes, bytes, sizeof bytes);
     sotto_scalar_random(&s.fresh, &w.e[1].rng.rng);
     SOTTO_ASSERT(sotto_point_make(&s.fresh_pub, &s.fresh) == SOTTO_OK);
@@ -401,5 +407,6 @@ void stranger_end(void)
     judge_end(&s.to);
     judge_end(&s.from);
     sotto_buf_free(&s.last);
+    sotto_buf_free(&s.said);
     sotto_buf_free(&s.pings);
 }
