@@ -40,13 +40,14 @@ struct sotto_rng *ct_open_rng(void);
 struct ct_public {
     bool points;                          /* sotto_point_make: of this operation's keys only public halves are made */
     bool streams;                         /* sotto_ctr_xor: the output is a frame, a packet or a sealed text */
+    bool cells;                           /* sotto_rl_open: an authentic cell of a link is read */
     bool hex;                             /* sotto_hex: of sealed bytes and their MAC */
     bool seed_row;                        /* sotto_row_open: version and account number of the seed row */
 };
 extern struct ct_public ct_public;
 
 struct ct_op { const char *name; void (*run)(void); };
-#define CT_OPS(X) X(ct_ops_curve) X(ct_ops_sealing) X(ct_ops_keys) X(ct_ops_identity) X(ct_ops_conversation) X(ct_ops_p2p)
+#define CT_OPS(X) X(ct_ops_curve) X(ct_ops_sealing) X(ct_ops_keys) X(ct_ops_identity) X(ct_ops_conversation) X(ct_ops_p2p) X(ct_ops_relay)
 #define CT_DECLARE(list) extern const struct ct_op list[];            /* ends with a NULL name */
 CT_OPS(CT_DECLARE)
 #undef CT_DECLARE

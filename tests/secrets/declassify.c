@@ -5,6 +5,7 @@
 
 #include "crypto/vault.h"
 #include "conversation/cell.h"
+#include "relay/link_cell.h"
 
 #include <stdio.h>
 #include <valgrind/memcheck.h>
@@ -42,6 +43,7 @@
     X(OPEN_HEADER, "sotto_cell_open_header", "an authentic header is read: ratchet point and numbers, no key")                         \
     X(OPEN_BODY, "sotto_cell_open_body", "an authentic body is read: it goes to the person's screen")                                  \
     X(CTR_XOR, "sotto_ctr_xor", "an authentic packet or frame of RLPx is read, a sealed key is written out")                                  \
+    X(RL_OPEN, "sotto_rl_open", "an authentic cell of a link is read: codes, lengths and bodies of its records")                       \
     X(HEX, "sotto_hex", "the sealed key and its MAC, in a keystore file")                                                              \
     X(SEED_ROW, "sotto_row_open", "version and account number of the seed row, not the entropy between them")                          \
     X(WORDS_PUT, "sotto_words_put", "the length of the 24 words: some 4 bits of 256, and a person types and reads them")               \
@@ -185,6 +187,14 @@ int OURS(sotto_cell_open_header)(word header, word sealed, word hs)
     ORIGINAL;
     CALL3(r, header, sealed, hs);
     if ((int)r == SOTTO_OK) publish(D_OPEN_HEADER, (const void *)header, SOTTO_HEADER_BYTES);
+    return (int)r;
+}
+
+int OURS(sotto_rl_open)(word lane, word plain, word class, word payload, word payload_size)
+{
+    ORIGINAL;
+    CALL5(r, lane, plain, class, payload, payload_size);
+    if ((int)r == SOTTO_OK && ct_public.cells) publish(D_RL_OPEN, (const void *)plain, sotto_rl_plain(*(const enum sotto_rl_class *)class));
     return (int)r;
 }
 
