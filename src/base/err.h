@@ -89,6 +89,8 @@
     X(ERR_ENR, "enr")                                                                                                     \
     X(ERR_DISC_HASH, "disc-hash")       /* the first field of a discovery packet is not its hash */                       \
     X(ERR_DISC_TYPE, "disc-type")                                                                                         \
+    X(ERR_LAN_FORM, "lan-form")         /* a beacon of the local network, or an answer to one */                          \
+    X(ERR_LAN_SECRET, "lan-secret")                                                                                       \
     X(ERR_PROXY, "proxy")               /* a SOCKS5 proxy refuses, or speaks something else */                            \
     X(ERR_HELLO_SIZE, "p2p-hello-size")                                                                                   \
     X(ERR_PEER, "peer")                 /* the peer broke the protocol: disconnect it */                                  \

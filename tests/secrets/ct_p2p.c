@@ -1,8 +1,9 @@
-/* p2p/: RLPx. The node's static key, the ephemeral keys, the frame keys. */
+/* p2p/: RLPx and the local network. The node's static key, the ephemeral keys, the frame keys; the secret of a LAN. */
 #include "ct.h"
 
 #include "crypto/rng.h"
 #include "p2p/frame.h"
+#include "p2p/lan.h"
 #include "p2p/rlpx.h"
 
 #include <stdlib.h>
@@ -71,4 +72,28 @@ static void rlpx(void)
     sotto_rlpx_end(&r);
 }
 
-const struct ct_op ct_ops_p2p[] = { { "rlpx-and-frames", rlpx }, { NULL, NULL } };
+static void lan(void)
+{
+    struct sotto_secret secret, other = { { 7 } };
+    struct sotto_lan_claim claim = { .tcp = 30000 };
+    struct sotto_scalar k;
+    struct sotto_point p;
+    uint8_t salt[SOTTO_LAN_SALT], back[SOTTO_LAN_SALT], nonce[24], beacon[SOTTO_LAN_BEACON_SIZE], answer[SOTTO_LAN_ANSWER_SIZE];
+    uint16_t port;
+    sotto_rng_fill(ct_open_rng(), salt, sizeof salt);
+    sotto_rng_fill(ct_open_rng(), nonce, sizeof nonce);
+    sotto_rng_fill(ct_open_rng(), secret.b, sizeof secret.b);
+    sotto_scalar_random(&k, ct_open_rng());
+    CT_OK(sotto_point_make(&p, &k));
+    CT_OK(sotto_point_to64(claim.key, &p));
+    CT_SECRET(secret);
+    sotto_lan_beacon_write(beacon, salt, &secret, 40000);
+    CT_REVEAL(beacon, "it is sent to everybody");
+    CT_OK(sotto_lan_beacon_read(back, &port, SOTTO_SPAN(beacon), &secret));
+    sotto_lan_beacon_write(beacon, salt, &other, 40000);
+    if (sotto_lan_beacon_read(back, &port, SOTTO_SPAN(beacon), &secret) != SOTTO_ERR_LAN_SECRET) abort();
+    sotto_lan_answer_write(answer, &claim, salt, &secret, nonce);
+    CT_REVEAL(answer, "it is sent");
+}
+
+const struct ct_op ct_ops_p2p[] = { { "rlpx-and-frames", rlpx }, { "lan", lan }, { NULL, NULL } };

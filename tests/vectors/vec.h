@@ -88,6 +88,7 @@ vec_group_fn vec_envelope, vec_file_group, vec_paper;                 /* group_o
 vec_group_fn vec_net_status, vec_net_cell, vec_net_record, vec_net_receive, vec_net_credit, vec_net_bucket;       /* group_link.c */
 vec_group_fn vec_net_handshake;                                        /* group_handshake.c */
 vec_group_fn vec_net_want;                                             /* group_want.c */
+vec_group_fn vec_net_lan;                                              /* group_lan.c */
 vec_group_fn vec_net_envelope, vec_net_rating, vec_net_evict, vec_net_group;                                       /* group_pool.c */
 
 /* Values of the published cases from which nothing can be computed, pins.c. */
