@@ -260,11 +260,13 @@ static void round_of(struct house *h, unsigned from, unsigned loss_pct, uint64_t
     struct sotto_addr to, here = home(from);
     struct sotto_enode node;
     if (!sotto_lan_tick(h[from].lan, b, at(us))) return;
-    for (unsigned i = 0; i < NODES; i++) {                                         /* itself too, and some of it twice */
+    for (unsigned i = 0; i < NODES; i++) {                                         /* itself too, and everybody twice */
+        unsigned answers = 0;
         for (unsigned twice = 0; twice < 2; twice++) {
             struct sotto_addr there = home(i);
             if (sotto_rng_below(&rng.rng, 100) < loss_pct || !sotto_lan_heard(h[i].lan, a, &to, &here, SOTTO_SPAN(b), at(us))) continue;
-            test_rule(i != from && h[i].secret == h[from].secret && twice <= 1, "only another node of the same secret answers", from);
+            test_rule(i != from && h[i].secret == h[from].secret, "only another node of the same secret answers", from);
+            test_rule(++answers == 1, "a beacon that comes twice is answered once", from);
             test_rule(memcmp(to.ip, here.ip, 4) == 0 && to.port == UDP_PORT, "the answer goes to who asked", from);
             if (sotto_rng_below(&rng.rng, 100) < loss_pct) continue;
             if (!sotto_lan_answer(h[from].lan, &node, &there, SOTTO_SPAN(a), at(us))) continue;
