@@ -49,7 +49,7 @@
     X(LIMITS_INBOUND, "limits.inbound", COUNT, "36", 0, 1024, RESTART, "network.md 1", "peers that dialled us")              \
     X(LIMITS_OUTBOUND, "limits.outbound", COUNT, "8", 1, 64, RESTART, "network.md 1", "peers that we dialled")              \
     X(LIMITS_STATIC, "limits.static", COUNT, "6", 0, 256, RESTART, "network.md 1", "static peers") \
-    X(LIMITS_ENVELOPES, "limits.envelopes", COUNT, "20", 1, 1000000, RESTART, "network.md 1", "envelopes a second from and to each neighbour; 20 seconds' worth at once; alike on all nodes, or neighbours are slowed or cut off") \
+    X(LIMITS_ENVELOPES, "limits.envelopes", COUNT, "20", 1, 1000000, RESTART, "network.md 1", "envelopes a second from and to each neighbour; 20 seconds' worth at once; alike on all nodes") \
     X(LIMITS_TABLES, "limits.tables", COUNT, "0", 0, 64, RESTART, "messaging.md 4.11", "busy contacts with tables for quicker keys, 208 KiB each, half of it locked; 0: none")
 
 enum sotto_config_key_id {
