@@ -335,6 +335,7 @@ static void take_update(struct sotto_rl *l, struct sotto_span list)
 {
     enum sotto_err err = sotto_rl_options_read(&l->peer, list);
     SOTTO_ASSERT(err == SOTTO_OK);                /* the receiver read it */
+    sotto_bucket_fill(&l->pay_cells, l->mono_us);         /* what has come together until now stays, however often they tell it */
     uint64_t level = l->pay_cells.level;
     l->pay_cells = pay_bucket(&l->peer, l->mono_us);
     if (l->pay_cells.level > level) l->pay_cells.level = level;
@@ -475,13 +476,31 @@ static bool own_code(uint8_t code)
     return code == SOTTO_RL_READY || code == SOTTO_RL_WINDOW || code == SOTTO_RL_ACK || code == SOTTO_RL_PING || code == SOTTO_RL_PONG;
 }
 
+/* Our own UPDATE of option 03: who keeps to it is not refused. A lower rate of cells is theirs to keep: those on their way do not know it. */
+static void announce(struct sotto_rl *l, struct sotto_span body)
+{
+    struct sotto_rl_body b;
+    struct sotto_rl_options *own = &l->config.options;
+    enum sotto_err err = sotto_rl_body_read(&b, SOTTO_RL_UPDATE, body);
+    SOTTO_ASSERT(err == SOTTO_OK);
+    if (!(b.update.options.has & SOTTO_RL_HAS(3))) return;
+    if (b.update.options.cells_rate > own->cells_rate) {
+        own->cells_rate = b.update.options.cells_rate;
+        l->take_cells = bucket(own->cells_rate, 1, l->mono_us);
+    }
+    own->bytes_rate = b.update.options.bytes_rate;
+    l->grant_bytes = bucket(own->bytes_rate, SOTTO_RL_BYTES_BURST, l->mono_us);
+}
+
 enum sotto_err sotto_rl_send(struct sotto_rl *l, uint8_t code, struct sotto_span body)
 {
     unsigned channel = sotto_rl_channel(code);
     SOTTO_ASSERT(channel < SOTTO_RL_CHANNELS && !own_code(code) && body.size > 0);
     if (l->state == SOTTO_RL_ENDED) return SOTTO_ERR_STATE;
     if (body.size > SOTTO_RL_MESSAGE_MAX) return SOTTO_ERR_RANGE;
-    return sotto_rl_queue_add(&l->queue[channel], code, body);
+    SOTTO_TRY(sotto_rl_queue_add(&l->queue[channel], code, body));
+    if (code == SOTTO_RL_UPDATE) announce(l, body);
+    return SOTTO_OK;
 }
 
 void sotto_rl_room(struct sotto_rl *l, size_t bytes) { l->room = bytes; }

@@ -70,7 +70,7 @@ void sotto_rl_tick(struct sotto_rl *l, struct sotto_now now);
 uint64_t sotto_rl_deadline(const struct sotto_rl *l);                            /* mono_us of the next tick it wants; UINT64_MAX = none */
 
 /* Queues a message; it leaves with the next call of flush, tick or frame. code: one of a channel, but READY, WINDOW, ACK, PING and PONG. The body
- * must be what the code carries. ERR_FULL: too much waits on its channel. ERR_RANGE: too long. ERR_STATE: the link has ended. ERR_NOMEM. */
+ * must be what the code carries; rates of an UPDATE hold from here on. ERR_FULL: too much waits on its channel. ERR_RANGE: too long. ERR_STATE: the link has ended. ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_rl_send(struct sotto_rl *l, uint8_t code, struct sotto_span body);
 /* Bytes of payload that the line takes from now on, until told otherwise. 0 at first; STATUS and READY do not ask. */
 void sotto_rl_room(struct sotto_rl *l, size_t bytes);

@@ -264,6 +264,61 @@ static void test_budget(void **state)
     node_end(&victim);
 }
 
+static void update_of(struct sotto_buf *b, uint32_t cells_rate)
+{
+    struct sotto_rl_options o = sotto_rl_options();
+    o.has = SOTTO_RL_HAS(3);
+    o.cells_rate = cells_rate;
+    b->size = 0;
+    size_t mark = sotto_rlp_begin(b);
+    assert_int_equal(sotto_rl_options_write(b, &o), SOTTO_OK);
+    assert_int_equal(sotto_rlp_end_list(b, mark), SOTTO_OK);
+}
+
+/* A peer that tells its rate over and over gets what the rate allows, no more and no less: half a burst, then 60 cells a second. */
+static void test_their_update(void **state)
+{
+    (void)state;
+    static const uint8_t tx[1000] = { 1 };
+    uint8_t bytes[64], record[68] = { SOTTO_RL_UPDATE, 0x40 };
+    struct sotto_buf b = { bytes, 0, sizeof bytes, sizeof bytes };
+    stranger_begin(&s, &victim, test_seed(), NULL);
+    up();
+    update_of(&b, 60);
+    record[3] = (uint8_t)b.size;
+    memcpy(record + 4, bytes, b.size);
+    stranger_cell(&s, SOTTO_RL_S, "\x03\x40\x00\x07\xc6\x01\x84\x7f\x00\x00\x00", 11, false);     /* WINDOW: all that they like of channel 1 */
+    for (unsigned tick = 0; tick < 400; tick++) { /* 20 s */
+        while (sotto_rl_send(victim.link, SOTTO_RL_STEM_TX, SOTTO_SPAN(tx)) == SOTTO_OK) { }
+        victim.now.mono_us += 50000;
+        stranger_cell(&s, SOTTO_RL_S, record, 4 + b.size, false);
+    }
+    assert_int_equal(victim.ends, 0);
+    assert_in_range(victim.sizes[1], 300 + 19 * 60, 300 + 21 * 60);
+    node_end(&victim);
+}
+
+/* Who keeps to the rate that we told it later is not sent away. */
+static void test_own_update(void **state)
+{
+    (void)state;
+    uint8_t bytes[64];
+    struct sotto_buf b = { bytes, 0, sizeof bytes, sizeof bytes };
+    stranger_begin(&s, &victim, test_seed(), NULL);
+    up();
+    update_of(&b, 500);
+    assert_int_equal(sotto_rl_send(victim.link, SOTTO_RL_UPDATE, sotto_buf_span(&b)), SOTTO_OK);
+    sotto_rl_flush(victim.link, victim.now);
+    for (unsigned i = 0; i < 5000; i++) stranger_cell(&s, SOTTO_RL_S, "", 0, false);
+    assert_true(victim.ends == 0 && victim.pauses == 0);
+    update_of(&b, 1);                             /* less: cells that are on their way do not know it */
+    assert_int_equal(sotto_rl_send(victim.link, SOTTO_RL_UPDATE, sotto_buf_span(&b)), SOTTO_OK);
+    victim.now.mono_us += 1000000;
+    for (unsigned i = 0; i < 500; i++) stranger_cell(&s, SOTTO_RL_S, "", 0, false);
+    assert_true(victim.ends == 0 && victim.pauses == 0);
+    node_end(&victim);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -273,6 +328,7 @@ static int setup(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_breaches), cmocka_unit_test(test_all_names), cmocka_unit_test(test_unknown), cmocka_unit_test(test_budget) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_breaches), cmocka_unit_test(test_all_names), cmocka_unit_test(test_unknown), cmocka_unit_test(test_budget),
+                                        cmocka_unit_test(test_their_update), cmocka_unit_test(test_own_update) };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
