@@ -136,7 +136,9 @@ static enum sotto_err send_cell(struct sotto_rl *l, struct sotto_rl_pack *p, enu
     uint8_t payload[SOTTO_RL_PAYLOAD_MAX];
     size_t size;
     sotto_rl_pack_close(p, sotto_rl_plain(c));
-    SOTTO_TRY(sotto_rl_seal(&l->out, payload, &size, c, p->plain));
+    enum sotto_err err = sotto_rl_seal(&l->out, payload, &size, c, p->plain);
+    sotto_wipe(p->plain, sizeof p->plain);
+    SOTTO_TRY(err);
     l->class_out[c]++;
     l->room -= size < l->room ? size : l->room;
     l->config.sink.frame(l->config.sink.owner, SOTTO_RL_CELL, sotto_span(payload, size));
@@ -300,8 +302,8 @@ static enum sotto_err take_status(struct sotto_rl *l, struct sotto_span payload)
                                         .peer_pub = l->config.peer_pub, .peer_fresh = s.fresh, .own_status = SOTTO_SPAN(l->status), .peer_status = payload };
     SOTTO_TRY(sotto_rl_keys(&keys, &side));
     enum sotto_rl_direction mine = l->config.dialled ? SOTTO_RL_IR : SOTTO_RL_RI, theirs = l->config.dialled ? SOTTO_RL_RI : SOTTO_RL_IR;
-    l->out = sotto_rl_keys_lane(&keys, mine);
-    l->in = sotto_rl_keys_lane(&keys, theirs);
+    sotto_rl_keys_lane(&l->out, &keys, mine);
+    sotto_rl_keys_lane(&l->in, &keys, theirs);
     memcpy(l->th, keys.th, sizeof l->th);
     SOTTO_WIPE(keys);
     drop_handshake(l);

@@ -6,12 +6,13 @@
 
 #define RLP_LONG_2 0xb9u                          /* a string whose length takes two bytes */
 
-struct sotto_rl_lane sotto_rl_lane(const struct sotto_secret *key, const uint8_t iv[12], const uint8_t th[32], enum sotto_rl_direction direction)
+void sotto_rl_lane_begin(struct sotto_rl_lane *l, const struct sotto_secret *key, const uint8_t iv[12], const uint8_t th[32], enum sotto_rl_direction direction)
 {
-    struct sotto_rl_lane l = { .key = *key, .direction = (uint8_t)direction };
-    memcpy(l.iv, iv, sizeof l.iv);
-    memcpy(l.th16, th, sizeof l.th16);
-    return l;
+    memset(l, 0, sizeof *l);
+    l->key = *key;
+    l->direction = (uint8_t)direction;
+    memcpy(l->iv, iv, sizeof l->iv);
+    memcpy(l->th16, th, sizeof l->th16);
 }
 
 void sotto_rl_lane_end(struct sotto_rl_lane *l) { sotto_wipe(l, sizeof *l); }

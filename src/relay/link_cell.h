@@ -22,7 +22,8 @@ struct sotto_rl_lane {
     uint8_t iv[12], th16[16], direction;
     uint64_t counter;                             /* cells sealed or opened so far */
 };
-struct sotto_rl_lane sotto_rl_lane(const struct sotto_secret *key, const uint8_t iv[12], const uint8_t th[32], enum sotto_rl_direction direction);
+/* Made in its place: a lane that is returned would leave its key on the stack. */
+void sotto_rl_lane_begin(struct sotto_rl_lane *l, const struct sotto_secret *key, const uint8_t iv[12], const uint8_t th[32], enum sotto_rl_direction direction);
 void sotto_rl_lane_end(struct sotto_rl_lane *l);
 
 /* What goes beside the key into the seal of the next cell. */

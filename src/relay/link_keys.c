@@ -59,7 +59,7 @@ enum sotto_err sotto_rl_keys(struct sotto_rl_keys *out, const struct sotto_rl_si
     return SOTTO_OK;
 }
 
-struct sotto_rl_lane sotto_rl_keys_lane(const struct sotto_rl_keys *k, enum sotto_rl_direction direction)
+void sotto_rl_keys_lane(struct sotto_rl_lane *out, const struct sotto_rl_keys *k, enum sotto_rl_direction direction)
 {
-    return sotto_rl_lane(&k->k[direction], k->iv[direction], k->th, direction);
+    sotto_rl_lane_begin(out, &k->k[direction], k->iv[direction], k->th, direction);
 }

@@ -34,6 +34,6 @@ void sotto_rl_derive(struct sotto_rl_keys *out, const uint8_t th[32], const stru
 /* All of it. ERR_KEY. */
 SOTTO_MUST_USE enum sotto_err sotto_rl_keys(struct sotto_rl_keys *out, const struct sotto_rl_side *s);
 /* The lane of a direction under these keys. */
-struct sotto_rl_lane sotto_rl_keys_lane(const struct sotto_rl_keys *k, enum sotto_rl_direction direction);
+void sotto_rl_keys_lane(struct sotto_rl_lane *out, const struct sotto_rl_keys *k, enum sotto_rl_direction direction);
 
 #endif

@@ -64,7 +64,9 @@ static void cells(void)
     sotto_rng_fill(ct_rng(), key.b, sizeof key.b);
     sotto_rng_fill(ct_rng(), iv, sizeof iv);
     sotto_rng_fill(ct_rng(), plain, sizeof plain);
-    struct sotto_rl_lane out = sotto_rl_lane(&key, iv, th, SOTTO_RL_IR), in = out;
+    struct sotto_rl_lane out, in;
+    sotto_rl_lane_begin(&out, &key, iv, th, SOTTO_RL_IR);
+    in = out;
     out.counter = in.counter = SOTTO_RL_REKEY - 1;
     for (unsigned c = SOTTO_RL_S; c <= SOTTO_RL_L; c++) {
         CT_OK(sotto_rl_seal(&out, payload, &size, (enum sotto_rl_class)c, plain));

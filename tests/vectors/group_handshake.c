@@ -55,7 +55,11 @@ static void nobody(void *owner, const struct sotto_rl_message *m)
 /* The first cells of both directions, sealed by one side, opened and taken by the other. */
 static void cells(struct vec *v, const struct sotto_rl_keys *k)
 {
-    struct sotto_rl_lane out[2] = { sotto_rl_keys_lane(k, SOTTO_RL_IR), sotto_rl_keys_lane(k, SOTTO_RL_RI) }, in[2] = { out[0], out[1] };
+    struct sotto_rl_lane out[2], in[2];
+    for (unsigned d = 0; d < 2; d++) {
+        sotto_rl_keys_lane(&out[d], k, (enum sotto_rl_direction)d);
+        in[d] = out[d];
+    }
     struct sotto_rl_budget budget = { 0, SOTTO_RL_BUDGET_MAX };
     struct sotto_rl_receive taker[2];
     static const struct sotto_rl_credit credit;

@@ -149,7 +149,8 @@ static struct sotto_rl_lane lane(struct vec *v, const char *key)
     vec_hex(v, v->in, "th", th, sizeof th);
     uint64_t direction = vec_num(v, v->in, "direction"), counter = vec_num(v, v->in, "counter");
     VEC_CHECK(v, direction <= 1 && counter < 10u * SOTTO_RL_REKEY);
-    struct sotto_rl_lane l = sotto_rl_lane(&k, iv, th, (enum sotto_rl_direction)direction);
+    struct sotto_rl_lane l;
+    sotto_rl_lane_begin(&l, &k, iv, th, (enum sotto_rl_direction)direction);
     for (uint64_t last = SOTTO_RL_REKEY - 1; last < counter && strcmp(key, "key_at_start") == 0; last += SOTTO_RL_REKEY) {
         l.counter = last;
         VEC_OK(v, sotto_rl_seal(&l, out, &size, SOTTO_RL_S, plain));

@@ -313,8 +313,8 @@ static void say_status(struct fuzz_in *in)
         const struct sotto_rl_side side = { .dialled = mine == SOTTO_RL_IR, .own = &me->key, .fresh = &s.fresh, .own_pub = me->pub, .peer_pub = it->pub,
                                             .peer_fresh = s.theirs.fresh, .own_status = SOTTO_SPAN(bytes), .peer_status = SOTTO_SPAN(s.their_bytes) };
         SOTTO_ASSERT(sotto_rl_keys(&keys, &side) == SOTTO_OK);
-        s.out = sotto_rl_keys_lane(&keys, mine);
-        s.in = sotto_rl_keys_lane(&keys, mine == SOTTO_RL_IR ? SOTTO_RL_RI : SOTTO_RL_IR);
+        sotto_rl_keys_lane(&s.out, &keys, mine);
+        sotto_rl_keys_lane(&s.in, &keys, mine == SOTTO_RL_IR ? SOTTO_RL_RI : SOTTO_RL_IR);
         s.blind = memcmp(read.fresh.b, s.fresh_pub.b, 33) != 0;
         s.keyed = true;
         s.options = read.options;

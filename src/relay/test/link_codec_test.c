@@ -197,7 +197,10 @@ static void test_rekey(void **state)
     sotto_rng_fill(&rng.rng, iv, sizeof iv);
     sotto_rng_fill(&rng.rng, th, sizeof th);
     sotto_rng_fill(&rng.rng, plain, sizeof plain);
-    struct sotto_rl_lane out = sotto_rl_lane(&key, iv, th, SOTTO_RL_IR), in = out, other = sotto_rl_lane(&key, iv, th, SOTTO_RL_RI);
+    struct sotto_rl_lane out, in, other;
+    sotto_rl_lane_begin(&out, &key, iv, th, SOTTO_RL_IR);
+    sotto_rl_lane_begin(&other, &key, iv, th, SOTTO_RL_RI);
+    in = out;
     old = key;
     for (unsigned i = 0; i < 3 * SOTTO_RL_REKEY / 2; i++) {
         enum sotto_rl_class want = i % 16 == 0 ? SOTTO_RL_L : SOTTO_RL_S;
@@ -227,7 +230,8 @@ static void test_cell_sizes(void **state)
     uint8_t iv[12] = { 0 }, th[32] = { 0 }, back[SOTTO_RL_PLAIN_L];
     static uint8_t payload[4096] = { 0xb9, 0x04, 0x80 };
     enum sotto_rl_class c;
-    struct sotto_rl_lane in = sotto_rl_lane(&key, iv, th, SOTTO_RL_IR);
+    struct sotto_rl_lane in;
+    sotto_rl_lane_begin(&in, &key, iv, th, SOTTO_RL_IR);
     for (size_t n = 0; n < sizeof payload; n++) {
         enum sotto_err want = n == 1155 ? SOTTO_ERR_CELL_OPEN : SOTTO_ERR_CELL_SIZE;
         assert_int_equal(sotto_rl_open(&in, back, &c, sotto_span(payload, n)), want);

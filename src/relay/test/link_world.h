@@ -189,7 +189,7 @@ static inline void stranger_status(struct stranger *s)
     const struct sotto_rl_side side = { .dialled = true, .own = &s->key, .fresh = &s->fresh, .own_pub = s->pub, .peer_pub = s->victim->pub,
                                         .peer_fresh = read.fresh, .own_status = SOTTO_SPAN(s->own), .peer_status = theirs };
     assert_int_equal(sotto_rl_keys(&keys, &side), SOTTO_OK);
-    s->out = sotto_rl_keys_lane(&keys, SOTTO_RL_IR);
+    sotto_rl_keys_lane(&s->out, &keys, SOTTO_RL_IR);
     stranger_says(s, SOTTO_RL_STATUS, SOTTO_SPAN(s->own));
 }
 /* A cell that begins with these bytes; an end mark behind them unless they fill it, or raw. */
