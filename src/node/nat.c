@@ -18,7 +18,8 @@ struct sotto_nat {
     struct sotto_job *job;
     struct sotto_portmap_request request;
     struct sotto_map_report report;
-    enum sotto_err err;
+    enum sotto_err err;                   /* of the last asking */
+    enum sotto_err ran_err;               /* the worker's until done is called, as ran and report are */
     bool ran;
 };
 
@@ -52,7 +53,7 @@ static void tell(struct sotto_nat *nat, const struct sotto_addr *addr)
 static void run(void *arg, const atomic_bool *cancel)
 {
     struct sotto_nat *nat = arg;
-    nat->err = sotto_io_portmap(&nat->report, &nat->request, cancel);
+    nat->ran_err = sotto_io_portmap(&nat->report, &nat->request, cancel);
     nat->ran = true;
 }
 
@@ -76,6 +77,7 @@ static void done(void *arg, bool cancelled)
     struct sotto_nat *nat = arg;
     struct sotto_log *log = nat->node->log;
     nat->job = NULL;
+    if (nat->ran) nat->err = nat->ran_err;
     if (nat->request.give_back) {
         gave_back(nat);
         return;
@@ -106,8 +108,9 @@ static bool ask(struct sotto_nat *nat, bool give_back)
     if (memcmp(nat->node->nat_listen.ip, any, sizeof any) != 0) nat->request.from = nat->node->nat_listen;
     nat->ran = false;
     nat->report.count = 0;
-    nat->err = sotto_workers_run(nat->node->workers, &nat->job, SOTTO_LANE_ASK, run, done, nat);
-    return nat->err == SOTTO_OK;
+    enum sotto_err err = sotto_workers_run(nat->node->workers, &nat->job, SOTTO_LANE_ASK, run, done, nat);
+    if (err != SOTTO_OK) nat->err = err;
+    return err == SOTTO_OK;
 }
 
 static void on_timer(void *ctx, struct sotto_now now)
