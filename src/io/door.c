@@ -11,7 +11,7 @@
 #define ACCEPT_AGAIN_MS 200u
 
 static uint64_t now_us(void) { return uv_hrtime() / 1000; }
-#define SWALLOW_TIMES 256u
+#define SWALLOW_TIMES 256u                /* pieces of 256 bytes: who sends more than 64 KiB after his last value loses the answer to it */
 static void conn_close(struct sotto_door_conn *c);
 static void lines_take(struct sotto_door_conn *c);
 static void chores(uv_timer_t *timer);
@@ -54,7 +54,6 @@ static void conn_handle_closed(uv_handle_t *handle)
     if (--c->handles == 0) sotto_door_conn_unlink(c);
 }
 
-/* NEW and LINES; one of HTTP belongs to libwebsockets. */
 /* A socket that is closed with something unread takes the answer back that lies at the other end: a line end, mostly, that came after its value. */
 static void swallow(const struct sotto_door_conn *c)
 {
@@ -65,6 +64,7 @@ static void swallow(const struct sotto_door_conn *c)
     explicit_bzero(rest, sizeof rest);
 }
 
+/* NEW and LINES; one of HTTP belongs to libwebsockets. */
 static void conn_close(struct sotto_door_conn *c)
 {
     if (c->manner == SOTTO_DOOR_LINES) swallow(c);

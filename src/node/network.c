@@ -282,7 +282,7 @@ void sotto_network_probe(struct sotto_node *n, struct sotto_node_account *a)
     sotto_net_replay(n->net, replay_one, &r);
 }
 
-#define PEER_EVENTS_MAX 150u              /* stored in ten minutes: who dials and goes all day must not push what matters out of the log */
+#define PEER_EVENTS_MAX 150u              /* stored in ten minutes, 151,200 a week of the 200,000 rows: who dials and goes all day must not push what matters out */
 #define PEER_EVENTS_US (600 * UINT64_C(1000000))
 
 static void peer_event(struct sotto_node *n, const struct sotto_out *out, struct sotto_now now)

@@ -255,9 +255,10 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     uint64_t latest = sotto_pool_seq(s->config.pool);
     collect(s, p, &n, p->cursor, false, now);
     uint64_t tokens = sotto_bucket_tokens(&p->give, now.mono_us), wait = SHORT_OF_TOKENS_US + n.count * LOOK_US;
-    if (n.count > tokens) take_turns(s, &n, tokens);
+    bool short_of_tokens = n.count > tokens;
+    if (short_of_tokens) take_turns(s, &n, tokens);
     else if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
-    bool short_of_tokens = bring(s, p, &n, now);
+    if (bring(s, p, &n, now)) short_of_tokens = true;     /* large ones are not paid from the credit */
     free(n.slots);
     if (p->gone) return;
     uint64_t first = n.left_seq < n.later_seq ? n.left_seq : n.later_seq;

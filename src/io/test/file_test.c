@@ -122,7 +122,7 @@ static void test_shred(void **state)
     assert_ok(sotto_file_remove(path));
 }
 
-/* The lock goes with its process, however that ends. */
+/* The same afterwards; nothing that is not a file of our own is touched, nor waited for. */
 static void test_renew(void **state)
 {
     (void)state;
@@ -145,6 +145,7 @@ static void test_renew(void **state)
     assert_int_equal(sotto_file_renew(world_path("pipe")), SOTTO_ERR_IO);
 }
 
+/* The lock goes with its process, however that ends. */
 static void test_lock(void **state)
 {
     (void)state;

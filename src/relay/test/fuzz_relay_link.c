@@ -193,7 +193,7 @@ void owner_act(struct fuzz_in *in, unsigned i, uint8_t op)
 
 static void feed(unsigned i, unsigned code, struct sotto_span payload) { sotto_rl_frame(w.e[i].link, code, payload, w.now); }
 
-/* What may be said of a cell that nobody sealed, or not for now: nothing about what is in it. */
+/* The errors that a cell may end a link with when nobody sealed it, or sealed it for another moment: none that tells what is in it. */
 static bool before_opened(enum sotto_err err)
 {
     return err == SOTTO_ERR_CELL_OPEN || err == SOTTO_ERR_CELL_SIZE || err == SOTTO_ERR_LINK_CODE || err == SOTTO_ERR_MESSAGE_TIME || err == SOTTO_ERR_FULL
