@@ -7,13 +7,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
     IDS_EACH = 10, HOSTILE_GROUPS = 4, BOOTSTRAP = 4, INBOUND = 36, OUTBOUND = 8, LINKS_MAX = 128,
-    BUCKETS = 17, BUCKET = 16, SUBNET_BUCKET = 2, SUBNET_TABLE = 10, NEAREST = 16, CANDIDATES = 64, ASK_MAX = 64, ALPHA = 3, REFRESH_LOOKUPS = 4,
+    BUCKETS = 17, BUCKET = 16, SUBNET_BUCKET = 2, SUBNET_TABLE = 10, GROUP_TABLE = 16, GROUP_ASKED = 2, NEAREST = 16, CANDIDATES = 64,
+    ASK_MAX = 64, ALPHA = 3, REFRESH_LOOKUPS = 4,
     JOIN_S = 300, TIMEOUT_S = 15, DOWN_S = 60, RING = 32, SETTLED_S = 300
 };
 #define SECOND_US 1000000ull
@@ -90,7 +92,7 @@ static bool same_subnet(const struct node *a, const struct node *b) { return mem
 static void table_add(struct world *w, struct node *n, uint16_t who)
 {
     struct node *m = &w->nodes[who];
-    unsigned k = bucket_of(n, m->id), bucket = 0, table = 0;
+    unsigned k = bucket_of(n, m->id), bucket = 0, table = 0, group = 0;
     if (n->hostile || m == n) return;
     for (unsigned i = 0; i < n->count[k]; i++) {
         if (n->table[k][i] == who) return;
@@ -98,8 +100,11 @@ static void table_add(struct world *w, struct node *n, uint16_t who)
     }
     if (n->count[k] == BUCKET || bucket >= SUBNET_BUCKET) return;
     for (unsigned i = 0; i < BUCKETS; i++)
-        for (unsigned j = 0; j < n->count[i]; j++) table += same_subnet(&w->nodes[n->table[i][j]], m);
-    if (table < SUBNET_TABLE) n->table[k][n->count[k]++] = who;
+        for (unsigned j = 0; j < n->count[i]; j++) {
+            table += same_subnet(&w->nodes[n->table[i][j]], m);
+            group += sotto_group_equal(&w->nodes[n->table[i][j]].group, &m->group);
+        }
+    if (table < SUBNET_TABLE && group < GROUP_TABLE) n->table[k][n->count[k]++] = who;
 }
 
 static void table_drop(struct world *w, struct node *n, uint16_t who)
@@ -156,6 +161,23 @@ static void learn(struct world *w, struct node *n, const struct node *who)
     if (sotto_book_learn(n->book, &e, &who->addr, now_of(w)) == SOTTO_OK) n->wake_us = 0;
 }
 
+/* As insert, for a lookup: only so many of one group; one that was not asked yet gives way to a nearer one. */
+static void consider(const struct world *w, struct found *list, unsigned *count, uint64_t far, uint16_t who)
+{
+    unsigned group = 0, worst = UINT_MAX;
+    for (unsigned i = 0; i < *count; i++) {
+        if (list[i].who == who) return;
+        if (!sotto_group_equal(&w->nodes[list[i].who].group, &w->nodes[who].group)) continue;
+        group++;
+        if (!list[i].asked) worst = i;
+    }
+    if (group >= GROUP_ASKED) {
+        if (worst == UINT_MAX || list[worst].far <= far) return;
+        memmove(&list[worst], &list[worst + 1], (--*count - worst) * sizeof *list);
+    }
+    insert(list, count, CANDIDATES, far, who);
+}
+
 /* Each has proven its endpoint to the other: from here the book knows it, hearsay is only followed. */
 static void meet(struct world *w, struct node *n, struct node *m)
 {
@@ -168,7 +190,9 @@ static void meet(struct world *w, struct node *n, struct node *m)
 static void lookup(struct world *w, struct node *n, uint64_t target)
 {
     struct found candidates[CANDIDATES], answer[NEAREST];
-    unsigned count = nearest(w, n, candidates, target), asked = 0;
+    unsigned count = 0, asked = 0;
+    for (unsigned k = 0; k < BUCKETS; k++)
+        for (unsigned i = 0; i < n->count[k]; i++) consider(w, candidates, &count, w->nodes[n->table[k][i]].id ^ target, n->table[k][i]);
     for (bool more = true; more && asked < ASK_MAX;) {
         more = false;
         for (unsigned i = 0, round = 0; i < count && i < NEAREST && round < ALPHA; i++) {
@@ -187,7 +211,7 @@ static void lookup(struct world *w, struct node *n, uint64_t target)
             unsigned got = nearest(w, m, answer, target);
             for (unsigned j = 0; j < got; j++) {
                 if (&w->nodes[answer[j].who] == n) continue;
-                insert(candidates, &count, CANDIDATES, answer[j].far, answer[j].who);
+                consider(w, candidates, &count, answer[j].far, answer[j].who);
             }
             i = UINT32_MAX;                           /* the list has moved: from its beginning */
         }

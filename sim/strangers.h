@@ -2,9 +2,10 @@
  * the product: book, dial, slots and the rate of accepted addresses, one set for each honest node.
  *
  * Carried by something cheaper than the product: discovery is not packets but its tables (17 buckets of 16, two of a /24 in a bucket
- * and ten in a table, who is there stays, lookups three at a time until the 16 nearest were asked); a connection is there a second
- * after it was wished, a dial to a node that is off ends after 15; no handshakes, no bytes. The book learns of a node when that has
- * proven its endpoint, as in the product: hearsay is only followed. Time goes in steps of one second.
+ * and ten in a table, sixteen of a group, who is there stays, lookups three at a time until the 16 nearest were asked, two of a group
+ * among them); a connection is there a second after it was wished, a dial to a node that is off ends after 15; no handshakes, no
+ * bytes. The book learns of a node when that has proven its endpoint, as in the product: hearsay is only followed. Time goes in steps
+ * of one second.
  *
  * The hostile fifth: machines with ten ids and addresses each, all of them in four /16. They answer lookups with their own, take every
  * connection, prove their endpoints to everybody at random and so fill tables and books, and dial in without end. The

@@ -27,6 +27,7 @@ static void test_groups_hold(void **state)
         assert_int_equal(r.eclipsed, 0);
         assert_int_equal(r.alone, 0);
         assert_true(r.outbound_hostile_most <= 4);    /* they have four groups */
+        assert_true(r.outbound_hostile <= 2u * r.honest);      /* before lookups counted groups: 2.9 */
         assert_true(r.inbound_hostile <= 16u * r.honest);      /* four of each */
         assert_true(r.outbound >= 6u * r.honest && r.outbound_hostile > 0 && r.inbound_hostile > 0);       /* they were there, and so were we */
         if (seed == 1) first = r;

@@ -1,4 +1,6 @@
-/* Lookups: the nodes nearest to a target are asked for nearer ones, three at a time, until the nearest sixteen have answered.
+/* Lookups: the nodes nearest to a target are asked for nearer ones, three at a time, until the nearest sixteen have answered. Of one
+ * group (group.h) at most two take part: an answer of somebody with many ids leads to more of them, nearer than any honest one, and in
+ * few networks. Without this rule such a lookup, and in the end a table, is theirs alone (sim/strangers.h).
  *
  *     NEW -> BONDING -> WAITING -> ASKING -> DONE         WAITING first if the proof stands already
  *
@@ -11,16 +13,41 @@ static bool in_flight(const struct sotto_disc_candidate *c)
     return c->state == SOTTO_DISC_BONDING || c->state == SOTTO_DISC_WAITING || c->state == SOTTO_DISC_ASKING;
 }
 
+static void take_out(struct sotto_disc_lookup *l, unsigned at)
+{
+    memmove(&l->candidates[at], &l->candidates[at + 1], (--l->count - at) * sizeof *l->candidates);
+}
+
+/* Is there room for one more of its group? The farthest one that was not asked yet gives way to a nearer one. */
+static bool group_room(const struct sotto_discv4 *d, struct sotto_disc_lookup *l, const struct sotto_disc_candidate *c)
+{
+    struct sotto_group group = sotto_group_of(&c->node.at.addr, d->config.local);
+    unsigned members = 0, farthest = SOTTO_DISC_CANDIDATES_MAX;
+    if (sotto_disc_class(&c->node.at.addr) != SOTTO_DISC_PUBLIC) return true;
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct sotto_disc_candidate *o = &l->candidates[i];
+        struct sotto_group other = sotto_group_of(&o->node.at.addr, d->config.local);
+        if (!sotto_group_equal(&other, &group)) continue;
+        members++;
+        if (o->state == SOTTO_DISC_NEW && !o->again) farthest = i;
+    }
+    if (members < SOTTO_DISC_GROUP_LOOKUP) return true;
+    if (farthest == SOTTO_DISC_CANDIDATES_MAX || sotto_disc_nearer(l->id, c->id, l->candidates[farthest].id) >= 0) return false;
+    take_out(l, farthest);
+    return true;
+}
+
 static void add_candidate(struct sotto_discv4 *d, struct sotto_disc_lookup *l, const struct sotto_disc_node *node)
 {
     struct sotto_disc_candidate c;
-    unsigned at = l->count;
     memset(&c, 0, sizeof c);
     c.node = *node;
     sotto_keccak256(c.id, SOTTO_SPAN(node->key));
     if (memcmp(c.id, d->id, 32) == 0) return;
     for (unsigned i = 0; i < l->count; i++)
         if (memcmp(l->candidates[i].id, c.id, 32) == 0) return;
+    if (!group_room(d, l, &c)) return;
+    unsigned at = l->count;
     while (at > 0 && sotto_disc_nearer(l->id, c.id, l->candidates[at - 1].id) < 0) at--;
     if (l->count == SOTTO_DISC_CANDIDATES_MAX) {      /* the farthest goes, unless it is this one or is just being asked */
         if (at == l->count || in_flight(&l->candidates[l->count - 1])) return;
@@ -33,15 +60,17 @@ static void add_candidate(struct sotto_discv4 *d, struct sotto_disc_lookup *l, c
 
 void sotto_disc_lookup_begin(struct sotto_discv4 *d, struct sotto_disc_lookup *l, const uint8_t target[64], uint64_t token, bool own)
 {
-    struct sotto_disc_node nodes[SOTTO_DISC_RESULTS];
+    struct sotto_disc_node node;
+    bool live, any_live = false;
     l->used = true;
     l->own = own;
     l->token = token;
     l->count = l->asked = 0;
     memcpy(l->target, target, 64);
     sotto_keccak256(l->id, sotto_span(target, 64));
-    unsigned count = sotto_disc_table_nearest(d, nodes, l->id, NULL);
-    for (unsigned i = 0; i < count; i++) add_candidate(d, l, &nodes[i]);
+    for (unsigned i = 0; sotto_discv4_node_at(d, i, &node, &live); i++) any_live |= live;
+    for (unsigned i = 0; sotto_discv4_node_at(d, i, &node, &live); i++)
+        if (live || !any_live) add_candidate(d, l, &node);
 }
 
 /* Somebody else's Findnode to the same node must end first: an answer does not say which one it is for. */

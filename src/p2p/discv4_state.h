@@ -25,6 +25,8 @@
 #define SOTTO_DISC_SPARES 10u
 #define SOTTO_DISC_SUBNET_BUCKET 2u                        /* entries of one /24 (IPv6 /64) in a bucket and in the table */
 #define SOTTO_DISC_SUBNET_TABLE 10u
+#define SOTTO_DISC_GROUP_TABLE 16u                         /* entries of one group (group.h: /16, IPv6 /32) in the table */
+#define SOTTO_DISC_GROUP_LOOKUP 2u                         /* and in one lookup: who has many ids in few networks does not answer it alone */
 #define SOTTO_DISC_BONDS_MAX 2048u
 #define SOTTO_DISC_BONDS_PER_PLACE 16u                     /* one address cannot push out all others */
 #define SOTTO_DISC_PINGS_MAX 512u
@@ -141,7 +143,7 @@ struct sotto_disc_entry *sotto_disc_entry(struct sotto_discv4 *d, const uint8_t 
 enum sotto_err sotto_disc_table_add(struct sotto_discv4 *d, const struct sotto_disc_node *node, const uint8_t id[32], bool live);
 void sotto_disc_table_drop(struct sotto_discv4 *d, const uint8_t id[32], struct sotto_disc_outq *out);    /* a spare takes its place */
 unsigned sotto_disc_table_count(const struct sotto_discv4 *d);
-/* The nearest nodes, at most SOTTO_DISC_RESULTS: live ones if there is one. asker NULL: whoever. */
+/* What an asker is told: the nearest nodes, at most SOTTO_DISC_RESULTS; live ones if there is one. */
 unsigned sotto_disc_table_nearest(const struct sotto_discv4 *d, struct sotto_disc_node out[SOTTO_DISC_RESULTS], const uint8_t target[32],
                                   const struct sotto_addr *asker);
 struct sotto_disc_bond *sotto_disc_bond(struct sotto_discv4 *d, const uint8_t id[32], const struct sotto_addr *addr);

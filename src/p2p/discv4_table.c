@@ -51,20 +51,24 @@ unsigned sotto_disc_table_count(const struct sotto_discv4 *d)
     return count;
 }
 
-/* Is there room for one more of its subnet? The entry with the id skip does not count: it is the one that moves. */
-static bool subnet_room(const struct sotto_discv4 *d, const struct sotto_disc_bucket *bucket, const struct sotto_addr *addr, const uint8_t skip[32])
+/* Is there room for one more of its subnet and its group? The entry with the id skip does not count: it is the one that moves. */
+static bool place_room(const struct sotto_discv4 *d, const struct sotto_disc_bucket *bucket, const struct sotto_addr *addr, const uint8_t skip[32])
 {
-    unsigned in_table = 0, in_bucket = 0;
+    unsigned in_table = 0, in_bucket = 0, of_group = 0;
+    struct sotto_group group = sotto_group_of(addr, d->config.local);
     if (sotto_disc_class(addr) != SOTTO_DISC_PUBLIC) return true;
     for (unsigned i = 0; i < SOTTO_DISC_BUCKETS; i++) {
         const struct sotto_disc_bucket *b = &d->buckets[i];
         for (unsigned j = 0; j < b->count; j++) {
-            if (!sotto_disc_same_subnet(&b->entries[j].node.at.addr, addr) || memcmp(b->entries[j].id, skip, 32) == 0) continue;
-            in_table++;
-            in_bucket += b == bucket;
+            struct sotto_group other = sotto_group_of(&b->entries[j].node.at.addr, d->config.local);
+            if (!sotto_group_equal(&other, &group) || memcmp(b->entries[j].id, skip, 32) == 0) continue;
+            bool subnet = sotto_disc_same_subnet(&b->entries[j].node.at.addr, addr);
+            of_group++;
+            in_table += subnet;
+            in_bucket += subnet && b == bucket;
         }
     }
-    return in_table < SOTTO_DISC_SUBNET_TABLE && in_bucket < SOTTO_DISC_SUBNET_BUCKET;
+    return of_group < SOTTO_DISC_GROUP_TABLE && in_table < SOTTO_DISC_SUBNET_TABLE && in_bucket < SOTTO_DISC_SUBNET_BUCKET;
 }
 
 static void take_out(struct sotto_disc_entry *list, unsigned *count, unsigned at)
@@ -84,7 +88,7 @@ static enum sotto_err bump(struct sotto_discv4 *d, struct sotto_disc_bucket *b, 
 {
     struct sotto_disc_entry e = b->entries[at];
     if (!live) return SOTTO_ERR_EXISTS;
-    if (!sotto_addr_equal(&e.node.at.addr, &node->at.addr) && subnet_room(d, b, &node->at.addr, e.id)) e.node.at.addr = node->at.addr;
+    if (!sotto_addr_equal(&e.node.at.addr, &node->at.addr) && place_room(d, b, &node->at.addr, e.id)) e.node.at.addr = node->at.addr;
     e.node.at.tcp = node->at.tcp;
     e.live = true;
     take_out(b->entries, &b->count, at);
@@ -99,7 +103,7 @@ enum sotto_err sotto_disc_table_add(struct sotto_discv4 *d, const struct sotto_d
     int at = index_of(b->entries, b->count, id);
     memcpy(e.id, id, 32);
     if (at >= 0) return bump(d, b, (unsigned)at, node, live);
-    if (!subnet_room(d, b, &node->at.addr, id)) return SOTTO_ERR_FULL;
+    if (!place_room(d, b, &node->at.addr, id)) return SOTTO_ERR_FULL;
     if (b->count == SOTTO_DISC_BUCKET && live) {      /* who has answered goes before who was only heard of */
         for (unsigned i = b->count; i-- > 0;) {
             if (b->entries[i].live) continue;
@@ -135,7 +139,7 @@ void sotto_disc_table_drop(struct sotto_discv4 *d, const uint8_t id[32], struct 
         unsigned pick = (unsigned)sotto_rng_below(d->config.rng, b->spare_count);
         struct sotto_disc_entry e = b->spares[pick];
         take_out(b->spares, &b->spare_count, pick);
-        if (!subnet_room(d, b, &e.node.at.addr, e.id)) continue;
+        if (!place_room(d, b, &e.node.at.addr, e.id)) continue;
         b->entries[b->count++] = e;
         break;
     }
@@ -154,7 +158,7 @@ unsigned sotto_disc_table_nearest(const struct sotto_discv4 *d, struct sotto_dis
         for (unsigned j = 0; j < d->buckets[i].count; j++) {
             const struct sotto_disc_entry *e = &d->buckets[i].entries[j];
             unsigned at = count;
-            if ((any_live && !e->live) || (asker && !sotto_disc_may_tell(asker, &e->node.at.addr))) continue;
+            if ((any_live && !e->live) || !sotto_disc_may_tell(asker, &e->node.at.addr)) continue;
             while (at > 0 && sotto_disc_nearer(target, e->id, best[at - 1]->id) < 0) at--;
             if (at == SOTTO_DISC_RESULTS) continue;
             if (count == SOTTO_DISC_RESULTS) count--;

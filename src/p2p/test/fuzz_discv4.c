@@ -16,6 +16,12 @@ static struct sotto_now now;
 static struct sotto_disc_out slots[SOTTO_DISC_OUT_MAX];
 static struct sotto_disc_outq out = { slots, 0, SOTTO_DISC_OUT_MAX };
 
+static bool alike(const struct sotto_addr *a, const struct sotto_addr *b)
+{
+    struct sotto_group x = sotto_group_of(a, d->config.local), y = sotto_group_of(b, d->config.local);
+    return sotto_disc_class(a) == SOTTO_DISC_PUBLIC && sotto_group_equal(&x, &y);
+}
+
 static void look(const struct sotto_addr *from, bool known, size_t request)
 {
     size_t back = 0;
@@ -54,6 +60,9 @@ static void look(const struct sotto_addr *from, bool known, size_t request)
             enum sotto_disc_state s = l->candidates[j].state;
             flying += s == SOTTO_DISC_BONDING || s == SOTTO_DISC_WAITING || s == SOTTO_DISC_ASKING;
             if (j) SOTTO_ASSERT(sotto_disc_nearer(l->id, l->candidates[j - 1].id, l->candidates[j].id) < 0);
+            unsigned group = 0;
+            for (unsigned k = 0; k < j; k++) group += alike(&l->candidates[k].node.at.addr, &l->candidates[j].node.at.addr);
+            SOTTO_ASSERT(group < SOTTO_DISC_GROUP_LOOKUP);
         }
         SOTTO_ASSERT(flying <= SOTTO_DISC_ALPHA);
     }
