@@ -1,7 +1,7 @@
 #!/bin/sh
-# make check: everything CI runs and the long ones. Linters with clang-tidy, then all tests (also every one under the thread sanitizer and
-# every system test under the address sanitizer) and each fuzz target for a minute (FUZZ_SECONDS). The long tests wait most of the time: one
-# fuzz target after the other runs beside them; those that are left then run on all processors.
+# make check: everything CI runs and the long ones. Linters with clang-tidy, then all tests (those of the rooms with threads and every system
+# test also under the thread sanitizer, every system test under the address sanitizer too) and each fuzz target for a minute (FUZZ_SECONDS).
+# The long tests wait most of the time: the fuzz targets run beside them, with what the tests leave of the processors.
 set -eu
 cd "$(dirname "$0")/.."
 log=build/log
@@ -15,13 +15,10 @@ fi
 mkdir -p "$log"
 fuzz=0
 tests=0
-long=$log/long-tests-run
-: >"$long"
-tools/fuzz.py --seconds "${FUZZ_SECONDS:-60}" --jobs "$(getconf _NPROCESSORS_ONLN || echo 2)" --beside "$long" >"$log/fuzz-beside.txt" 2>&1 &
+tools/fuzz.py --seconds "${FUZZ_SECONDS:-60}" --jobs "$(getconf _NPROCESSORS_ONLN || echo 2)" --beside >"$log/fuzz-beside.txt" 2>&1 &
 beside=$!
-trap 'rm -f "$long"; kill "$beside" 2>/dev/null || true' EXIT
+trap 'kill "$beside" 2>/dev/null || true' EXIT
 tools/test.py --long || tests=$?
-rm -f "$long"
 wait "$beside" || fuzz=$?
 trap - EXIT
 cat "$log/fuzz-beside.txt"

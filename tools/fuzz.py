@@ -183,13 +183,13 @@ def fuzz(args):
         print(row(name, r), flush=True)
         report(folder, name, r, log)
 
+    if args.beside:
+        os.nice(10)                     # the tests have clocks that run
     waiting = queue.SimpleQueue()
     for name in names:
         waiting.put(name)
 
-    def worker(number):
-        while number and args.beside and os.path.exists(args.beside):
-            time.sleep(1)
+    def worker(_):
         while True:
             try:
                 name = waiting.get_nowait()
@@ -321,7 +321,7 @@ def main():
     p.add_argument("--runs", type=int, help="instead of a time")
     p.add_argument("--engine", choices=["libfuzzer", "afl"], default="libfuzzer")
     p.add_argument("--jobs", type=int, default=1, help="targets at the same time")
-    p.add_argument("--beside", metavar="FILE", help="one at a time as long as this file is there, then JOBS")
+    p.add_argument("--beside", action="store_true", help="the tests run beside: they go first")
     p.add_argument("--build", help="another build folder than build/fuzz or build/afl")
     p.add_argument("--as-is", action="store_true", help="with --build: run what lies there, do not build")
     p.add_argument("--total", action="store_true")

@@ -2,13 +2,14 @@
 """make test: builds release, asan, tsan and plants, and runs every test where it belongs, as one CTest run.
 
     unit, property, vectors, fuzz-smoke, lint   on asan (address and undefined behaviour)
-    tsan                                        the unit tests of the rooms with threads, and the short system tests
+    tsan                                        the unit tests of the rooms with threads, and the short system tests. The other rooms are pure
+                                                (tests/house): where there is one thread, nothing can race
     system                                      on release
     secrets                                     on release: constant time under valgrind
     system-asan                                 the short system tests again
     plants                                      each planted bug against its detector (tests/plants)
 
---long adds what make check runs: every test on tsan too, every system test on asan, secrets by other compilers.   --only REGEX picks tests by name.
+--long adds what make check runs: the long tests, every system test on asan and on tsan, secrets by other compilers.   --only REGEX picks tests by name.
 --again runs what fails a second time (CI: one story in hundreds meets a machine that stands still); what passes then is named, with the log of its failure.
 STRICT=1: a test that was skipped because a helper is absent counts as failed.   Exit status: CTest's.
 """
@@ -28,6 +29,7 @@ LOGS = os.path.join(ROOT, "build", "log", "tests")
 ON_ASAN = ["lint", "unit", "property", "vectors", "fuzz-smoke"]
 KINDS = [*ON_ASAN, "system", "secrets"]
 THREADED_ROOMS = ("io", "node", "rpc", "whisper", "work")       # rooms whose code runs beside a worker thread
+THREADED_TESTS = ("crypto_secret",)                             # and tests that start threads themselves
 
 
 def duration(seconds):
@@ -61,8 +63,10 @@ def chosen(long):
         elif labels[0] == "system" and ("short" in labels or long) and "long" not in labels:
             yield "system-asan", "asan", name, command, properties
     for name, labels, command, properties in tests_of("tsan"):
-        threaded = labels[0] == "unit" and name.split("_")[0] in THREADED_ROOMS
-        if threaded or (labels[0] == "system" and ("short" in labels or long) and "long" not in labels) or (long and labels[0] in ("unit", "property", "vectors")):
+        threaded = name.split("_")[0] in THREADED_ROOMS or name in THREADED_TESTS
+        if (labels[0] == "unit" or (long and labels[0] in ("property", "vectors"))) and threaded:
+            yield "tsan", "tsan", name, command, properties
+        elif labels[0] == "system" and ("short" in labels or long) and "long" not in labels:
             yield "tsan", "tsan", name, command, properties
     for name, labels, command, properties in tests_of("release"):
         if labels[0] in ("system", "secrets") and ("long" not in labels or long):
