@@ -25,15 +25,61 @@ void sotto_keccak_update(struct sotto_keccak *k, const void *data, size_t size)
         if (take) memcpy(k->block + k->index, in, take);
         k->index += (unsigned)take;
         if (k->index < SOTTO_KECCAK_RATE) return;
-        sotto_keccak_single()->absorb(k->words, &block, 1);
+        sotto_keccak_single()->absorb_secret(k->words, &block, 1);
         k->index = 0;
         in += take;
         size -= take;
     }
     size_t blocks = size / SOTTO_KECCAK_RATE, rest = size % SOTTO_KECCAK_RATE;
-    if (blocks) sotto_keccak_single()->absorb(k->words, &in, blocks);
+    if (blocks) sotto_keccak_single()->absorb_secret(k->words, &in, blocks);
     if (rest) memcpy(k->block, in + blocks * SOTTO_KECCAK_RATE, rest);
     k->index = (unsigned)rest;
+}
+
+/* The whole blocks that all of them have, as long as two have any. */
+static void side_by_side(const struct sotto_keccak_kernel *kernel, struct sotto_keccak *const *k, struct sotto_span *left, unsigned count)
+{
+    _Alignas(64) uint64_t words[SOTTO_KECCAK_WORDS * SOTTO_KECCAK_LANES_MAX];
+    for (;;) {
+        const uint8_t *in[SOTTO_KECCAK_LANES_MAX];
+        unsigned active[SOTTO_KECCAK_LANES_MAX], active_count = 0;
+        size_t blocks = SIZE_MAX;
+        for (unsigned i = 0; i < count; i++) {
+            if (left[i].size < SOTTO_KECCAK_RATE) continue;
+            active[active_count++] = i;
+            if (left[i].size / SOTTO_KECCAK_RATE < blocks) blocks = left[i].size / SOTTO_KECCAK_RATE;
+        }
+        if (active_count < 2) break;
+        for (unsigned l = 0; l < kernel->lanes; l++) {                /* an idle lane does what the first one does */
+            unsigned from = active[l < active_count ? l : 0];
+            in[l] = left[from].data;
+            for (unsigned w = 0; w < SOTTO_KECCAK_WORDS; w++) words[w * kernel->lanes + l] = k[from]->words[w];
+        }
+        kernel->absorb_secret(words, in, blocks);
+        for (unsigned l = 0; l < active_count; l++) {
+            for (unsigned w = 0; w < SOTTO_KECCAK_WORDS; w++) k[active[l]]->words[w] = words[w * kernel->lanes + l];
+            struct sotto_span *mine = &left[active[l]];
+            *mine = sotto_span_cut(*mine, blocks * SOTTO_KECCAK_RATE, mine->size - blocks * SOTTO_KECCAK_RATE);
+        }
+    }
+    SOTTO_WIPE(words);
+}
+
+void sotto_keccak_update_many(struct sotto_keccak *const *k, const struct sotto_span *data, size_t count)
+{
+    const struct sotto_keccak_kernel *kernel = sotto_keccak_in_use();
+    for (size_t at = 0; at < count;) {
+        struct sotto_span left[SOTTO_KECCAK_LANES_MAX];
+        unsigned group = count - at < kernel->lanes ? (unsigned)(count - at) : kernel->lanes;
+        for (unsigned i = 0; i < group; i++) {                        /* to the end of the block that was begun */
+            size_t room = k[at + i]->index ? SOTTO_KECCAK_RATE - k[at + i]->index : 0, take = data[at + i].size < room ? data[at + i].size : room;
+            sotto_keccak_update(k[at + i], data[at + i].data, take);
+            left[i] = sotto_span_cut(data[at + i], take, data[at + i].size - take);
+        }
+        if (kernel->lanes > 1) side_by_side(kernel, k + at, left, group);
+        for (unsigned i = 0; i < group; i++) sotto_keccak_update(k[at + i], left[i].data, left[i].size);
+        at += group;
+    }
 }
 
 void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32])
@@ -44,7 +90,7 @@ void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32])
     memset(last.block + k->index, 0, SOTTO_KECCAK_RATE - k->index);
     last.block[k->index] = 0x01;                  /* the original Keccak; SHA3 has 0x06 */
     last.block[SOTTO_KECCAK_RATE - 1] |= 0x80;
-    sotto_keccak_single()->absorb(last.words, &block, 1);
+    sotto_keccak_single()->absorb_secret(last.words, &block, 1);
     for (size_t i = 0; i < 4; i++) sotto_put_le64(out + 8 * i, last.words[i]);
     SOTTO_WIPE(last);
 }

@@ -18,6 +18,9 @@ struct sotto_keccak {
 };
 void sotto_keccak_init(struct sotto_keccak *k);
 void sotto_keccak_update(struct sotto_keccak *k, const void *data, size_t size);
+/* Each of these takes its data, as with sotto_keccak_update: several that have much to take go side by side in the lanes of the processor's
+ * vectors. No state stands there twice. */
+void sotto_keccak_update_many(struct sotto_keccak *const *k, const struct sotto_span *data, size_t count);
 void sotto_keccak_final(const struct sotto_keccak *k, uint8_t out[32]);  /* works on a copy: the state can go on (RLPx MACs) */
 void sotto_keccak256(uint8_t out[32], struct sotto_span data);
 

@@ -18,13 +18,6 @@ _Static_assert(SOTTO_LANES <= SOTTO_KECCAK_LANES_MAX, "states have room for that
 #define RATE_WORDS (SOTTO_KECCAK_RATE / 8)
 #define INLINE static inline __attribute__((always_inline))
 
-static const uint64_t iota[ROUNDS] = {
-    0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000, 0x000000000000808b, 0x0000000080000001,
-    0x8000000080008081, 0x8000000000008009, 0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
-    0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003, 0x8000000000008002, 0x8000000000000080,
-    0x000000000000800a, 0x800000008000000a, 0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
-};
-
 INLINE vector turn(vector v, unsigned n) { return n ? v << n | v >> (64 - n) : v; }
 
 /* Row y of the next state out of the five words that pi brings there, already turned. */
@@ -54,15 +47,15 @@ INLINE void round_of(vector e[SOTTO_KECCAK_WORDS], const vector a[SOTTO_KECCAK_W
 INLINE void rounds(vector a[SOTTO_KECCAK_WORDS], vector e[SOTTO_KECCAK_WORDS], unsigned count)
 {
     for (unsigned i = 0; i < count; i += 2) {
-        round_of(e, a, iota[i]);
-        round_of(a, e, iota[i + 1]);
+        round_of(e, a, sotto_keccak_iota[i]);
+        round_of(a, e, sotto_keccak_iota[i + 1]);
     }
 }
 
 /* From a state that is left on the stack one can reckon back to what went in. */
-INLINE void leave(vector a[SOTTO_KECCAK_WORDS], vector e[SOTTO_KECCAK_WORDS])
+INLINE void leave(vector a[SOTTO_KECCAK_WORDS], vector e[SOTTO_KECCAK_WORDS], bool secret)
 {
-    if (SOTTO_LANES > 1) return;                  /* envelopes */
+    if (SOTTO_LANES > 1 && !secret) return;       /* envelopes */
     sotto_wipe(a, SOTTO_KECCAK_WORDS * sizeof *a);
     sotto_wipe(e, SOTTO_KECCAK_WORDS * sizeof *e);
 }
@@ -73,7 +66,7 @@ static void permute(uint64_t *state)
     memcpy(a, state, sizeof a);
     rounds(a, e, ROUNDS);
     memcpy(state, a, sizeof a);
-    leave(a, e);
+    leave(a, e, false);
 }
 
 /* The last round is told apart: of its twenty-five words the compiler then makes only the one that leaves. */
@@ -82,10 +75,10 @@ static void first_words(uint64_t *out, const uint64_t *state)
     vector a[SOTTO_KECCAK_WORDS], e[SOTTO_KECCAK_WORDS];
     memcpy(a, state, sizeof a);
     rounds(a, e, ROUNDS - 2);
-    round_of(e, a, iota[ROUNDS - 2]);
-    round_of(a, e, iota[ROUNDS - 1]);
+    round_of(e, a, sotto_keccak_iota[ROUNDS - 2]);
+    round_of(a, e, sotto_keccak_iota[ROUNDS - 1]);
     memcpy(out, a, sizeof a[0]);
-    leave(a, e);
+    leave(a, e, false);
 }
 
 INLINE uint64_t word_at(const uint8_t *p)
@@ -98,7 +91,7 @@ INLINE uint64_t word_at(const uint8_t *p)
     return v;
 }
 
-static void absorb(uint64_t *state, const uint8_t *const *in, size_t blocks)
+INLINE void take_in(uint64_t *state, const uint8_t *const *in, size_t blocks, bool secret)
 {
     vector a[SOTTO_KECCAK_WORDS], e[SOTTO_KECCAK_WORDS];
     memcpy(a, state, sizeof a);
@@ -115,11 +108,13 @@ static void absorb(uint64_t *state, const uint8_t *const *in, size_t blocks)
         rounds(a, e, ROUNDS);
     }
     memcpy(state, a, sizeof a);
-    leave(a, e);
+    leave(a, e, secret);
 }
+static void absorb(uint64_t *state, const uint8_t *const *in, size_t blocks) { take_in(state, in, blocks, false); }
+static void absorb_secret(uint64_t *state, const uint8_t *const *in, size_t blocks) { take_in(state, in, blocks, true); }
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define TEXT_(a) #a
 #define TEXT(a) TEXT_(a)
-const struct sotto_keccak_kernel JOIN(sotto_keccak_, SOTTO_KERNEL) = { TEXT(SOTTO_KERNEL), SOTTO_LANES, permute, first_words, absorb };
+const struct sotto_keccak_kernel JOIN(sotto_keccak_, SOTTO_KERNEL) = { TEXT(SOTTO_KERNEL), SOTTO_LANES, permute, first_words, absorb, absorb_secret };

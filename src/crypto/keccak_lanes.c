@@ -28,9 +28,10 @@ static void library_absorb(uint64_t *state, const uint8_t *const *in, size_t blo
         sha3_permute(&s);
     }
     memcpy(state, s.a, sizeof s.a);
+    SOTTO_WIPE(s);
 }
 
-static const struct sotto_keccak_kernel library = { "library", 1, library_permute, library_first_words, library_absorb };
+static const struct sotto_keccak_kernel library = { "library", 1, library_permute, library_first_words, library_absorb, library_absorb };
 static const struct sotto_keccak_kernel *in_use = &library, *single = &library, *refused;
 
 unsigned sotto_keccak_kernels(const struct sotto_keccak_kernel *out[SOTTO_KECCAK_KERNELS_MAX])
@@ -39,6 +40,7 @@ unsigned sotto_keccak_kernels(const struct sotto_keccak_kernel *out[SOTTO_KECCAK
     out[count++] = &library;
 #ifdef SOTTO_KECCAK_X86
     if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) out[count++] = &sotto_keccak_scalar;
+    if (__builtin_cpu_supports("avx512f")) out[count++] = &sotto_keccak_planes;
 #endif
     out[count++] = &sotto_keccak_generic;
 #ifdef SOTTO_KECCAK_X86
@@ -231,12 +233,31 @@ static bool hashes_right(const struct sotto_keccak_kernel *k, uint64_t *seed)
     return right;
 }
 
+static bool absorbs_right(const struct sotto_keccak_kernel *k, uint64_t *seed)
+{
+    uint8_t bytes[CHECK_SIZE_MAX];
+    uint64_t words[SOTTO_KECCAK_WORDS * SOTTO_KECCAK_LANES_MAX], expected[SOTTO_KECCAK_LANES_MAX][SOTTO_KECCAK_WORDS];
+    const uint8_t *in[SOTTO_KECCAK_LANES_MAX];
+    bool right = true;
+    for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)draw(seed);
+    for (unsigned l = 0; l < k->lanes; l++) {
+        in[l] = bytes + draw(seed) % (CHECK_SIZE_MAX - 2 * SOTTO_KECCAK_RATE);
+        for (unsigned w = 0; w < SOTTO_KECCAK_WORDS; w++) words[w * k->lanes + l] = expected[l][w] = draw(seed);
+        library_absorb(expected[l], &in[l], 2);
+    }
+    k->absorb_secret(words, in, 2);
+    for (unsigned l = 0; l < k->lanes; l++)
+        for (unsigned w = 0; w < SOTTO_KECCAK_WORDS; w++) right &= words[w * k->lanes + l] == expected[l][w];
+    return right;
+}
+
 bool sotto_keccak_right(const struct sotto_keccak_kernel *kernel)
 {
     uint64_t seed = 1;
     bool right = true;
     const struct sotto_keccak_kernel *was = single;
     for (unsigned i = 0; i < CHECK_STATES; i++) right &= permutes_right(kernel, &seed);
+    right &= absorbs_right(kernel, &seed);
     single = &library;                            /* what sotto_keccak256 compares with */
     right &= hashes_right(kernel, &seed);
     single = was;
