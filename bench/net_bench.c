@@ -80,6 +80,8 @@ enum sotto_err sotto_host_send(struct sotto_host *h, uint32_t peer, const struct
     (void)h, (void)peer, (void)cap, (void)code, (void)payload, (void)now, (void)out;
     return SOTTO_OK;
 }
+void sotto_host_gather(struct sotto_host *h) { (void)h; }
+void sotto_host_seal(struct sotto_host *h) { (void)h; }
 void sotto_host_disconnect(struct sotto_host *h, uint32_t peer, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out)
 {
     (void)h, (void)peer, (void)reason, (void)now, (void)out;

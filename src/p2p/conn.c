@@ -105,39 +105,65 @@ static enum sotto_err send_raw(struct sotto_conn *c, struct sotto_span bytes, st
     return SOTTO_OK;
 }
 
+/* The first of each connection's, as many as go side by side; true: there were some. */
+static bool seal_some(struct sotto_host *h)
+{
+    struct sotto_bare_frame jobs[SOTTO_FRAMES_SEAL_MAX];
+    unsigned count = 0, kept = 0;
+    for (unsigned i = 0; i < h->bare_count; i++) {
+        struct sotto_bare b = h->bare[i];
+        bool waits = count == SOTTO_FRAMES_SEAL_MAX;
+        for (unsigned j = 0; j < count && !waits; j++) waits = jobs[j].frames == &b.conn->frames;
+        if (waits) h->bare[kept++] = b;
+        else jobs[count++] = (struct sotto_bare_frame){ &b.conn->frames, b.bytes, b.size };
+    }
+    h->bare_count = kept;
+    sotto_frames_seal(jobs, count);
+    return count > 0;
+}
+
+void sotto_conns_seal(struct sotto_host *h)
+{
+    while (seal_some(h)) {}
+}
+
 /* The place in the queue is taken before the frame is sealed: a sealed frame that is not sent would end the connection. */
-static enum sotto_err send_frame(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
+static enum sotto_err send_frame(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
                                  struct sotto_outq *out)
 {
     struct sotto_out *o = sotto_outq_add(out, SOTTO_OUT_SEND);
     if (!o) return SOTTO_ERR_FULL;
     o->conn = c->id;
-    enum sotto_err err = sotto_frame_write(&c->frames, &o->bytes, code, payload);
+    enum sotto_err err = h->gathers ? sotto_frame_write_bare(&c->frames, &o->bytes, code, payload) : sotto_frame_write(&c->frames, &o->bytes, code, payload);
     if (err != SOTTO_OK) {
         out->count--;
         return err;
+    }
+    if (h->gathers) {
+        if (h->bare_count == SOTTO_BARE_MAX) sotto_conns_seal(h);
+        h->bare[h->bare_count++] = (struct sotto_bare){ c, o->bytes.data, o->bytes.size };
     }
     note_queued(c, o->bytes.size, now);
     return SOTTO_OK;
 }
 
-enum sotto_err sotto_conn_send(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
+enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
                                struct sotto_outq *out)
 {
     if (payload.size > SOTTO_FRAME_SIZE_MAX) return SOTTO_ERR_FRAME_SIZE;
-    if (!c->compress) return send_frame(c, code, payload, now, out);
+    if (!c->compress) return send_frame(h, c, code, payload, now, out);
     struct sotto_buf block = sotto_buf_make(sotto_snappy_bound(payload.size));
     enum sotto_err err = sotto_snappy_deflate(&block, payload);
-    if (err == SOTTO_OK) err = send_frame(c, code, sotto_buf_span(&block), now, out);
+    if (err == SOTTO_OK) err = send_frame(h, c, code, sotto_buf_span(&block), now, out);
     sotto_buf_free(&block);
     return err;
 }
 
-static bool send_disconnect(struct sotto_conn *c, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out)
+static bool send_disconnect(struct sotto_host *h, struct sotto_conn *c, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out)
 {
     struct sotto_buf payload = sotto_buf_make(16);
     enum sotto_err err = sotto_disconnect_write(&payload, reason);
-    if (err == SOTTO_OK) err = sotto_conn_send(c, SOTTO_CODE_DISCONNECT, sotto_buf_span(&payload), now, out);
+    if (err == SOTTO_OK) err = sotto_conn_send(h, c, SOTTO_CODE_DISCONNECT, sotto_buf_span(&payload), now, out);
     sotto_buf_free(&payload);
     return err == SOTTO_OK;
 }
@@ -158,6 +184,7 @@ bool sotto_conn_say_closed(struct sotto_conn *c, struct sotto_outq *out)
 static void to_closing(struct sotto_host *h, struct sotto_conn *c)
 {
     move(c, SOTTO_CONN_CLOSING);
+    sotto_conns_seal(h);                              /* what it was sent goes out before it ends */
     drop_keys(c);
     h->dirty = true;
 }
@@ -165,7 +192,7 @@ static void to_closing(struct sotto_host *h, struct sotto_conn *c)
 void sotto_conn_close(struct sotto_host *h, struct sotto_conn *c, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out)
 {
     if (c->state == SOTTO_CONN_CLOSING) return;
-    c->close_soft = reason != SOTTO_REASON_NONE && c->framed && send_disconnect(c, reason, now, out);
+    c->close_soft = reason != SOTTO_REASON_NONE && c->framed && send_disconnect(h, c, reason, now, out);
     c->close_due = true;
     to_closing(h, c);
     sotto_conn_say_closed(c, out);                    /* if there is no room now, the sweep tries again */
@@ -210,7 +237,7 @@ static enum sotto_err send_hello(struct sotto_host *h, struct sotto_conn *c, str
 {
     struct sotto_buf payload = sotto_buf_make(SOTTO_HELLO_PAYLOAD_MAX);
     enum sotto_err err = sotto_hello_write(&payload, h->caps, h->config.capability_count, h->config.listen_port, h->key);
-    if (err == SOTTO_OK) err = send_frame(c, SOTTO_CODE_HELLO, sotto_buf_span(&payload), now, out);
+    if (err == SOTTO_OK) err = send_frame(h, c, SOTTO_CODE_HELLO, sotto_buf_span(&payload), now, out);
     sotto_buf_free(&payload);
     return err;
 }
@@ -350,7 +377,7 @@ static void dispatch(struct sotto_host *h, struct sotto_conn *c, uint32_t code, 
     }
     /* Pong is what was waited for; a second Hello and the reserved codes say nothing. */
     if (code != SOTTO_CODE_PING || c->backlog > SOTTO_SEND_BACKLOG_MAX) return;    /* who does not read gets no more Pongs */
-    if (sotto_conn_send(c, SOTTO_CODE_PONG, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+    if (sotto_conn_send(h, c, SOTTO_CODE_PONG, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
 }
 
 static void set_ping(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now)
@@ -534,6 +561,6 @@ void sotto_conn_tick(struct sotto_host *h, struct sotto_conn *c, struct sotto_no
     }
     if (now.mono_us >= c->ping_us) {
         set_ping(h, c, now);
-        if (sotto_conn_send(c, SOTTO_CODE_PING, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+        if (sotto_conn_send(h, c, SOTTO_CODE_PING, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
     }
 }

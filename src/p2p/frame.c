@@ -40,15 +40,14 @@ static void mix(struct sotto_frames *f, struct sotto_keccak *state, uint8_t out[
     memcpy(out, digest, 16);
 }
 
-static void body_mac(struct sotto_frames *f, struct sotto_keccak *state, uint8_t out[16], struct sotto_span body)
+static void end_mac(struct sotto_frames *f, struct sotto_keccak *state, uint8_t out[16])
 {
     uint8_t digest[32];
-    sotto_keccak_update(state, body.data, body.size);
     sotto_keccak_final(state, digest);
     mix(f, state, out, digest);
 }
 
-enum sotto_err sotto_frame_write(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span payload)
+enum sotto_err sotto_frame_write_bare(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span payload)
 {
     uint8_t code_bytes[SOTTO_FRAME_CODE_MAX + 1];
     struct sotto_buf code_item = { code_bytes, 0, sizeof code_bytes, sizeof code_bytes };
@@ -67,13 +66,34 @@ enum sotto_err sotto_frame_write(struct sotto_frames *f, struct sotto_buf *out, 
     p[2] = (uint8_t)size;
     memcpy(p + 3, "\xc2\x80\x80", 3);
     sotto_ctr_xor(f->seal, p, sotto_span(p, 16));
-    mix(f, &f->egress, p + 16, p);
     p += SOTTO_FRAME_HEAD;
     memcpy(p, code_item.data, code_item.size);
     if (payload.size) memcpy(p + code_item.size, payload.data, payload.size);
-    memset(p + size, 0, body - size);
+    memset(p + size, 0, rest - size);
     sotto_ctr_xor(f->seal, p, sotto_span(p, body));
-    body_mac(f, &f->egress, p + body, sotto_span(p, body));
+    return SOTTO_OK;
+}
+
+void sotto_frames_seal(const struct sotto_bare_frame *bare, unsigned count)
+{
+    struct sotto_keccak *states[SOTTO_FRAMES_SEAL_MAX] = { NULL };
+    struct sotto_span bodies[SOTTO_FRAMES_SEAL_MAX] = { { NULL, 0 } };
+    SOTTO_ASSERT(count <= SOTTO_FRAMES_SEAL_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        const struct sotto_bare_frame *b = &bare[i];
+        mix(b->frames, &b->frames->egress, b->bytes + 16, b->bytes);
+        states[i] = &b->frames->egress;
+        bodies[i] = sotto_span(b->bytes + SOTTO_FRAME_HEAD, b->size - SOTTO_FRAME_HEAD - SOTTO_FRAME_MAC);
+    }
+    sotto_keccak_update_many(states, bodies, count);
+    for (unsigned i = 0; i < count; i++) end_mac(bare[i].frames, states[i], bare[i].bytes + bare[i].size - SOTTO_FRAME_MAC);
+}
+
+enum sotto_err sotto_frame_write(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span payload)
+{
+    size_t before = out->size;
+    SOTTO_TRY(sotto_frame_write_bare(f, out, code, payload));
+    sotto_frames_seal(&(struct sotto_bare_frame){ f, out->data + before, out->size - before }, 1);
     return SOTTO_OK;
 }
 
@@ -93,7 +113,8 @@ enum sotto_err sotto_frame_body(struct sotto_frames *f, uint32_t *code, struct s
 {
     uint8_t mac[16];
     size_t body = sotto_frame_rest(size) - SOTTO_FRAME_MAC;
-    body_mac(f, &f->ingress, mac, sotto_span(rest, body));
+    sotto_keccak_update(&f->ingress, rest, body);
+    end_mac(f, &f->ingress, mac);
     if (!sotto_equal_ct(mac, rest + body, 16) && !SOTTO_PLANTED(FRAME_MAC_IGNORED)) return SOTTO_ERR_FRAME_MAC;
     sotto_ctr_xor(f->open, rest, sotto_span(rest, body));
     struct sotto_rlp r = sotto_rlp(sotto_span(rest, size));

@@ -30,6 +30,13 @@ static inline size_t sotto_frame_rest(uint32_t size) { return ((size_t)size + 15
 /* Appends one whole frame. ERR_FRAME_SIZE, ERR_FULL, ERR_NOMEM: then nothing was appended and no state has moved. */
 SOTTO_MUST_USE enum sotto_err sotto_frame_write(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span payload);
 
+/* In two steps: the frame without its MACs, then those of several connections at once, which costs less (crypto/hash.h). What stands there
+ * is whole only after the second, and no other frame of the connection is sealed in between. */
+SOTTO_MUST_USE enum sotto_err sotto_frame_write_bare(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span payload);
+#define SOTTO_FRAMES_SEAL_MAX 8u
+struct sotto_bare_frame { struct sotto_frames *frames; uint8_t *bytes; size_t size; };            /* from its header to its end; no connection twice */
+void sotto_frames_seal(const struct sotto_bare_frame *bare, unsigned count);                       /* count <= SOTTO_FRAMES_SEAL_MAX */
+
 /* Checks the header's MAC, then tells the declared size. ERR_FRAME_MAC, ERR_FRAME_SIZE (an empty frame). After an error the
  * connection cannot go on. */
 SOTTO_MUST_USE enum sotto_err sotto_frame_head(struct sotto_frames *f, uint32_t *size, const uint8_t head[SOTTO_FRAME_HEAD]);

@@ -182,6 +182,7 @@ static void accept_conn(struct sotto_host *h, const struct sotto_in *in, struct 
 void sotto_host_step(struct sotto_host *h, const struct sotto_in *in, struct sotto_now now, struct sotto_outq *out)
 {
     struct sotto_conn *c = find(h, in->conn);
+    SOTTO_ASSERT(!h->gathers);                        /* what lies in the queue may be taken after this */
     switch (in->kind) {
     case SOTTO_IN_OPENED:
         if (c) sotto_conn_opened(h, c, now, out);
@@ -300,7 +301,20 @@ enum sotto_err sotto_host_send(struct sotto_host *h, uint32_t peer, const struct
     if (!block) return SOTTO_ERR_MISSING;
     SOTTO_ASSERT(code < block->cap->codes);
     if (c->backlog && (payload.size > SOTTO_SEND_BACKLOG_MAX || c->backlog > SOTTO_SEND_BACKLOG_MAX - payload.size)) return SOTTO_ERR_FULL;
-    return sotto_conn_send(c, block->first + code, payload, now, out);
+    return sotto_conn_send(h, c, block->first + code, payload, now, out);
+}
+
+void sotto_host_gather(struct sotto_host *h)
+{
+    SOTTO_ASSERT(!h->gathers);
+    h->gathers = true;
+}
+
+void sotto_host_seal(struct sotto_host *h)
+{
+    SOTTO_ASSERT(h->gathers);
+    h->gathers = false;
+    sotto_conns_seal(h);
 }
 
 void sotto_host_disconnect(struct sotto_host *h, uint32_t peer, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out)

@@ -116,6 +116,9 @@ struct sotto_static {
     uint32_t conn;                        /* 0: none */
 };
 
+#define SOTTO_BARE_MAX 64u                                /* frames that wait for their MACs, at most */
+struct sotto_bare { struct sotto_conn *conn; uint8_t *bytes; size_t size; };
+
 struct sotto_host {
     struct sotto_host_config config;
     struct sotto_capability caps[SOTTO_CAPABILITIES_MAX];
@@ -129,6 +132,9 @@ struct sotto_host {
     struct sotto_slot *slots;             /* room for a question to slots.h */
     size_t budget_used;
     uint32_t last_conn;
+    bool gathers;                         /* between sotto_host_gather and sotto_host_seal */
+    struct sotto_bare bare[SOTTO_BARE_MAX];       /* in the order in which they were sent; their bytes lie in the queue */
+    unsigned bare_count;
     bool quitting, dirty;                 /* dirty: a connection waits in CLOSING to be swept */
 };
 
@@ -141,7 +147,8 @@ void sotto_conn_opened(struct sotto_host *h, struct sotto_conn *c, struct sotto_
 void sotto_conn_data(struct sotto_host *h, struct sotto_conn *c, struct sotto_span bytes, struct sotto_now now, struct sotto_outq *out);
 void sotto_conn_tick(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out);
 uint64_t sotto_conn_deadline(const struct sotto_conn *c);
-SOTTO_MUST_USE enum sotto_err sotto_conn_send(struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
+void sotto_conns_seal(struct sotto_host *h);                       /* the frames that wait for their MACs */
+SOTTO_MUST_USE enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
                                               struct sotto_outq *out);
 void sotto_conn_end(struct sotto_host *h, struct sotto_conn *c, enum sotto_end end, struct sotto_now now, struct sotto_outq *out);
 void sotto_conn_close(struct sotto_host *h, struct sotto_conn *c, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out);

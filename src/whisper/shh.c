@@ -295,6 +295,7 @@ static void look_at_clock(struct sotto_shh *s, struct sotto_now now)
 void sotto_shh_tick(struct sotto_shh *s, struct sotto_now now)
 {
     SOTTO_ASSERT(s->out);
+    sotto_host_gather(s->host);                       /* the same envelopes go to many at once */
     for (unsigned i = 0; i < s->peer_count; i++) {
         struct shh_peer *p = s->peers[i];
         if (p->gone) continue;
@@ -316,6 +317,7 @@ void sotto_shh_tick(struct sotto_shh *s, struct sotto_now now)
         for (unsigned i = 0; i < s->peer_count; i++) sotto_ids_expire(&s->peers[i]->known, sotto_shh_now_behind(s, now));
         s->sweep_us = now.mono_us + SWEEP_US;
     }
+    sotto_host_seal(s->host);
 }
 
 uint64_t sotto_shh_deadline(const struct sotto_shh *s)

@@ -86,7 +86,16 @@ static void act(struct rig *r, struct script *scripts, struct sotto_reader *in)
     case 12: if (room(r)) { (void)!sotto_host_add(r->h, &e, r->now, &r->out); rig_take(r); } break;
     case 13: (void)!sotto_host_remove(r->h, s->pub, r->now, &r->out); rig_take(r); break;
     case 14: (void)!sotto_host_ban(r->h, s->pub, (uint64_t)next(in) << 24, r->now, &r->out); rig_take(r); break;
-    case 15: { struct sotto_span p = piece(in); (void)!sotto_host_send(r->h, conn, &rig_shh, arg & 127, p, r->now, &r->out); rig_take(r); break; }
+    case 15: {                                        /* to one, or to several together, one of them perhaps ended meanwhile */
+        struct sotto_span p = piece(in);
+        if (arg & 128) sotto_host_gather(r->h);
+        (void)!sotto_host_send(r->h, conn, &rig_shh, arg & 127, p, r->now, &r->out);
+        for (uint32_t i = 1; arg & 128 && i <= r->h->last_conn && i < 4; i++) (void)!sotto_host_send(r->h, i, &rig_shh, arg & 127, p, r->now, &r->out);
+        if ((arg & 192) == 192) sotto_host_disconnect(r->h, conn, arg & 15, r->now, &r->out);
+        if (arg & 128) sotto_host_seal(r->h);
+        rig_take(r);
+        break;
+    }
     case 16: sotto_host_disconnect(r->h, conn, arg & 15, r->now, &r->out); rig_take(r); break;
     case 17: sotto_host_offend(r->h, conn, next(in), "fuzz", r->now, &r->out); rig_take(r); break;
     case 18: sotto_host_pause(r->h, conn, r->now.mono_us + ((uint64_t)arg << 18), &r->out); rig_take(r); break;

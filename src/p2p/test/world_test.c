@@ -6,7 +6,7 @@
 #include "p2p/state.h"
 
 #define S SOTTO_SECOND_US
-enum { NODES_MAX = 7, LINKS_MAX = 4096, PIECES_MAX = 1 << 16 };
+enum { NODES_MAX = 11, LINKS_MAX = 4096, PIECES_MAX = 1 << 16 };
 
 struct node {
     struct sotto_chacha_rng rng;
@@ -381,6 +381,55 @@ static void test_changed_bytes(void **state)
     }
 }
 
+static struct node *node_of(struct world *w, const struct node *n, uint32_t peer)
+{
+    struct sotto_peer_info info;
+    assert_true(sotto_host_peer(n->h, peer, &info));
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (memcmp(w->nodes[i].h->key, info.key, 64) == 0) return &w->nodes[i];
+    fail_msg("a peer that nobody is");
+    return NULL;
+}
+
+/* Up to ten peers; what is sent to them together, one or several messages each, small and large, arrives whole and in order, also at one
+ * whose connection ends before the rest is sealed. */
+static void test_sent_together(void **state)
+{
+    (void)state;
+    for (uint64_t round = 0; round < 12; round++) {
+        struct world *w = world_new(test_seed() + round, 2 + (unsigned)(round % 10));
+        struct node *n = &w->nodes[0];
+        uint64_t count[NODES_MAX] = { 0 }, sum[NODES_MAX] = { 0 };
+        for (unsigned i = 1; i < w->node_count; i++) add(w, i, 0);
+        run(w, 2 * S);
+        assert_int_equal(n->up_count, w->node_count - 1);
+        for (int batch = 0; batch < 8; batch++) {
+            unsigned messages = batch == 7 ? 2 * SOTTO_BARE_MAX + 9 : (unsigned)below(w, 30);
+            sotto_host_gather(n->h);
+            for (unsigned m = 0; m < messages; m++) {
+                uint32_t peer = n->up[below(w, n->up_count)];
+                struct node *to = node_of(w, n, peer);
+                size_t size = (size_t)below(w, below(w, 4) ? 300 : 20000);
+                uint8_t *text = malloc(size + 1);
+                assert_non_null(text);
+                sotto_rng_fill(&w->rng.rng, text, size);
+                assert_int_equal(sotto_host_send(n->h, peer, &shh, 1, sotto_span(text, size), w->now, &n->out), SOTTO_OK);
+                count[to - w->nodes]++;
+                for (size_t k = 0; k < size; k++) sum[to - w->nodes] = sum[to - w->nodes] * 31 + text[k];
+                free(text);
+            }
+            if (batch == 6) sotto_host_disconnect(n->h, n->up[below(w, n->up_count)], SOTTO_REASON_REQUESTED, w->now, &n->out);
+            sotto_host_seal(n->h);
+            take(w, 0);
+            run(w, batch == 6 ? 60 * S : below(w, S));
+            assert_int_equal(n->up_count, w->node_count - 1);
+        }
+        run(w, 5 * S);
+        for (unsigned i = 1; i < w->node_count; i++) assert_true(w->nodes[i].got == count[i] && w->nodes[i].sum == sum[i]);
+        world_free(w);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -390,7 +439,8 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_pieces), cmocka_unit_test(test_both_dial), cmocka_unit_test(test_restarts), cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_random_pieces), cmocka_unit_test(test_sent_together), cmocka_unit_test(test_both_dial),
+        cmocka_unit_test(test_restarts),      cmocka_unit_test(test_changed_bytes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -35,6 +35,18 @@ enum sotto_err sotto_host_send(struct sotto_host *h, uint32_t peer, const struct
     return SOTTO_OK;
 }
 
+void sotto_host_gather(struct sotto_host *h)
+{
+    SOTTO_ASSERT(!h->gathers);
+    h->gathers = true;
+}
+
+void sotto_host_seal(struct sotto_host *h)
+{
+    SOTTO_ASSERT(h->gathers);
+    h->gathers = false;
+}
+
 void sotto_host_disconnect(struct sotto_host *h, uint32_t peer, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out)
 {
     SOTTO_ASSERT(out);

@@ -23,6 +23,7 @@ struct sotto_host {
     struct fake_packet sent[FAKE_SENT_MAX];
     unsigned sent_count;
     const struct sotto_capability *capability;
+    bool gathers;
     bool deaf;                                    /* keep no packets (fuzzing) */
 };
 
