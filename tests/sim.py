@@ -6,6 +6,7 @@
     sim.py again        the same seeds give the same report in another process, on three processes, and with every product computed anew
                         by the libraries; other seeds give another one
     sim.py regressions  the seeds of sim/regressions
+    sim.py strangers    three worlds of a thousand strangers, one of them a seed that broke the rule once; without the rules of groups it is broken
 
 sim/open names the seeds among those 1,000 that still break a rule: each must break that one and no other, the rest none."""
 import json
@@ -57,6 +58,17 @@ def many(count):
     return sum_of
 
 
+def strangers():
+    def run(seed, count, *options):
+        lab = subprocess.run([LAB, "strangers", "--seed", str(seed), "--count", str(count), *options], capture_output=True, text=True)
+        print(lab.stdout, lab.stderr, sep="", end="")
+        return lab.returncode, json.loads(lab.stdout.strip().split("\n")[-1])
+    status, report = run(30, 3)                        # 31: one node's table held the hostile only, and so did every answer that it asked for
+    without, control = run(31, 1, "--no-groups")
+    held = status == 0 and report["eclipsed"] == 0 and report["alone"] == 0 and report["outboundHostile"] < 2
+    return 0 if held and without == 1 and control["eclipsed"] > 100 else 1
+
+
 def main():
     what = sys.argv[1]
     if what in ("few", "many"):
@@ -81,6 +93,8 @@ def main():
             sim(world, seed, 1)
         print(f"{len(seeds)} seeds")
         return 0 if seeds else 1
+    elif what == "strangers":
+        return strangers()
     return 0
 
 

@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/ioutil"
+	"io"
 	"math"
 	"sync"
 	"time"
@@ -61,8 +61,8 @@ func (t *tap) run(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
 		if err != nil {
 			return err
 		}
-		payload, err := ioutil.ReadAll(m.Payload)
-		if err != nil {
+		payload := make([]byte, m.Size)
+		if _, err := io.ReadFull(m.Payload, payload); err != nil {
 			return err
 		}
 		if first {
