@@ -1,6 +1,6 @@
 """Part of bench.py: envelopes through one node and through three, over real connections, beside geth v1.9.20's node in the same run. Both
 ends are one process of tests/interop/geth (flood.go) for all nodes under test. Limits are lifted by configuration; the defaults are a row of
-their own, since they are meant to be slow."""
+their own, since they are meant to be slow. The ends take more than half of two processors: what the node itself takes for an envelope is a row as well."""
 import os
 import sys
 
@@ -19,12 +19,19 @@ LIFTED = {**harness.COMMON, "relay.work": "0", "limits.envelopes": "1000000", "r
 DEFAULT = {**harness.COMMON, "relay.work": "0"}
 
 
+def processor(process):
+    """Seconds of processor that a process has taken."""
+    with open(f"/proc/{process.pid}/stat", encoding="utf-8") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Chain(harness.Network):
     DIALS = {number: [number - 1] for number in range(2, 10)}
 
 
 def through_geth(folder, ends, sources, ask, count=1, prepare=None):
-    """ask(address of the last of count nodes) with the sources at the first, after prepare(the first)."""
+    """ask(address of the last of count nodes, its process) with the sources at the first, after prepare(the first)."""
     nodes = [Geth(folder, f"geth-{number}") for number in range(count)]
     try:
         for node in nodes:
@@ -36,7 +43,7 @@ def through_geth(folder, ends, sources, ask, count=1, prepare=None):
             prepare(nodes[0])
         for _ in range(sources):
             nodes[0].call("addPeer", enode=ends.call("source")["enode"])
-        return ask(nodes[-1].enode)
+        return ask(nodes[-1].enode, nodes[-1].process)
     finally:
         for node in nodes:
             node.end()
@@ -50,15 +57,16 @@ def through_sotto(_folder, ends, sources, ask, count=1, flags=LIFTED, prepare=No
             prepare(net.nodes[0])
         for _ in range(sources):
             net.nodes[0].call("peer add", address=ends.call("source")["enode"])
-        return ask(net.nodes[-1].ready["peer"])
+        return ask(net.nodes[-1].ready["peer"], net.nodes[-1].process)
 
 
 def flood(bench, folder, ends, payload, each, goal, filters=0, by_topic=False):
-    def rate(address):
+    def pour(address, process):
+        before = processor(process)
         done = ends.finish(ends.begin("flood", enode=address, count=each, payload=payload, seconds=300), 400)
         if done["twice"]:
             raise AssertionError(f"{done['twice']} envelopes came twice")
-        return done["arrived"] / done["seconds"]
+        return done["arrived"] / done["seconds"], 1e6 * (processor(process) - before) / done["arrived"]
 
     def shh(node, method, *params):
         answer = node.rpc.ask({"jsonrpc": "2.0", "id": 1, "method": "shh_" + method, "params": list(params)})
@@ -72,24 +80,28 @@ def flood(bench, folder, ends, payload, each, goal, filters=0, by_topic=False):
             shh(node, "newMessageFilter", {"symKeyID": shh(node, "newSymKey"), **topics})
     theirs, ours, lost = [], [], 0
     while len(ours) < ROUNDS:                          # by turns: what else the machine does falls on both
-        ours.append(through_sotto(folder, ends, SOURCES, rate, prepare=watched))
+        ours.append(through_sotto(folder, ends, SOURCES, pour, prepare=watched))
         while len(theirs) < len(ours):
             try:
-                theirs.append(through_geth(folder, ends, SOURCES, rate, prepare=lambda node: node.call("filters", count=filters, byTopic=by_topic)))
+                theirs.append(through_geth(folder, ends, SOURCES, pour, prepare=lambda node: node.call("filters", count=filters, byTopic=by_topic)))
             except CallError as err:                   # it writes all its news as one packet, and ends a line on which one grows too large
                 print(f"    geth lost some ({err}); again", flush=True)
                 lost += 1
                 if lost > ROUNDS:
                     raise
     kind = "no filter" if not filters else f"{filters:,} filters {'by' if by_topic else 'without'} topic"
-    bench.keep(f"flood {payload} {kind} geth", theirs)
-    bench.keep(f"flood {payload} {kind}", ours)
+    theirs, their_cost = (list(x) for x in zip(*theirs))
+    ours, our_cost = (list(x) for x in zip(*ours))
+    for name, values in ((" geth", theirs), ("", ours), (" processor geth", their_cost), (" processor", our_cost)):
+        bench.keep(f"flood {payload} {kind}{name}", values)
     bench.row(f"flood through one node, {SOURCES} sources of {each:,} envelopes, payload {payload:,}, {kind}", bench.median(ours), "/s", goal=goal, better="higher",
               peer="geth v1.9.20" + (f" ({lost} more rounds lost envelopes)" if lost else ""), peer_value=bench.median(theirs), ratio=bench.median(ours) / bench.median(theirs))
+    bench.row(f"    the node's processor for each of them, payload {payload:,}, {kind}", bench.median(our_cost), "us", better="lower",
+              peer="geth v1.9.20", peer_value=bench.median(their_cost), ratio=bench.median(our_cost) / bench.median(their_cost))
 
 
 def texts(bench, folder, ends, count, goal_ms):
-    def times(address):
+    def times(address, _process):
         return [1000 * s for s in ends.finish(ends.begin("latency", enode=address, count=TEXTS, payload=256), 300)]
     nodes = "one node" if count == 1 else f"{count} nodes"
     theirs = bench.keep(f"text {count} geth", through_geth(folder, ends, 1, times, count))
