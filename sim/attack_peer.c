@@ -192,7 +192,7 @@ struct sim_attack_peer *sim_attack_peer_new(struct sim_world *w, const struct si
     p->purse = purse;
     p->data = sim_alloc(tactic->data_size);
     p->out = sotto_outq_make(4096);
-    p->capability = (struct sotto_capability){ "shh", 6, SOTTO_SHH_CODES, p, up, message, down };
+    p->capability = (struct sotto_capability){ .name = "shh", .version = 6, .codes = SOTTO_SHH_CODES, .owner = p, .up = up, .message = message, .down = down };
     snprintf(purpose, sizeof purpose, "sim/attack/peer/%u", p->machine->index);
     sotto_rng_from_seed(&p->rng, w->seed, purpose);
     struct sotto_host_config config = { .local = true, .inbound_max = 1, .outbound_max = SIM_ATTACK_RELAYS_MAX, .static_max = SIM_ATTACK_RELAYS_MAX,

@@ -200,7 +200,7 @@ struct sim_hostile *sim_hostile_new(struct sim_world *w)
     h->machine->foreign = true;
     h->kept = sim_alloc(KEPT_MAX * sizeof *h->kept);
     h->out = sotto_outq_make(4096);
-    h->capability = (struct sotto_capability){ "shh", 6, SOTTO_SHH_CODES, h, up, message, down };
+    h->capability = (struct sotto_capability){ .name = "shh", .version = 6, .codes = SOTTO_SHH_CODES, .owner = h, .up = up, .message = message, .down = down };
     sotto_rng_from_seed(&h->rng, w->seed, "sim/hostile");
     sotto_scalar_random(&config.key, &h->rng.rng);
     config.listen_port = h->machine->port;

@@ -147,13 +147,13 @@ static enum sotto_err send_frame(struct sotto_host *h, struct sotto_conn *c, uns
     return SOTTO_OK;
 }
 
-enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
-                               struct sotto_outq *out)
+enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, bool literal,
+                               struct sotto_now now, struct sotto_outq *out)
 {
     if (payload.size > SOTTO_FRAME_SIZE_MAX) return SOTTO_ERR_FRAME_SIZE;
     if (!c->compress) return send_frame(h, c, code, payload, now, out);
     struct sotto_buf block = sotto_buf_make(sotto_snappy_bound(payload.size));
-    enum sotto_err err = sotto_snappy_deflate(&block, payload);
+    enum sotto_err err = literal ? sotto_snappy_literal(&block, payload) : sotto_snappy_deflate(&block, payload);
     if (err == SOTTO_OK) err = send_frame(h, c, code, sotto_buf_span(&block), now, out);
     sotto_buf_free(&block);
     return err;
@@ -163,7 +163,7 @@ static bool send_disconnect(struct sotto_host *h, struct sotto_conn *c, enum sot
 {
     struct sotto_buf payload = sotto_buf_make(16);
     enum sotto_err err = sotto_disconnect_write(&payload, reason);
-    if (err == SOTTO_OK) err = sotto_conn_send(h, c, SOTTO_CODE_DISCONNECT, sotto_buf_span(&payload), now, out);
+    if (err == SOTTO_OK) err = sotto_conn_send(h, c, SOTTO_CODE_DISCONNECT, sotto_buf_span(&payload), false, now, out);
     sotto_buf_free(&payload);
     return err == SOTTO_OK;
 }
@@ -377,7 +377,7 @@ static void dispatch(struct sotto_host *h, struct sotto_conn *c, uint32_t code, 
     }
     /* Pong is what was waited for; a second Hello and the reserved codes say nothing. */
     if (code != SOTTO_CODE_PING || c->backlog > SOTTO_SEND_BACKLOG_MAX) return;    /* who does not read gets no more Pongs */
-    if (sotto_conn_send(h, c, SOTTO_CODE_PONG, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+    if (sotto_conn_send(h, c, SOTTO_CODE_PONG, empty_list, false, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
 }
 
 static void set_ping(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now)
@@ -561,6 +561,6 @@ void sotto_conn_tick(struct sotto_host *h, struct sotto_conn *c, struct sotto_no
     }
     if (now.mono_us >= c->ping_us) {
         set_ping(h, c, now);
-        if (sotto_conn_send(h, c, SOTTO_CODE_PING, empty_list, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
+        if (sotto_conn_send(h, c, SOTTO_CODE_PING, empty_list, false, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
     }
 }

@@ -301,7 +301,7 @@ enum sotto_err sotto_host_send(struct sotto_host *h, uint32_t peer, const struct
     if (!block) return SOTTO_ERR_MISSING;
     SOTTO_ASSERT(code < block->cap->codes);
     if (c->backlog && (payload.size > SOTTO_SEND_BACKLOG_MAX || c->backlog > SOTTO_SEND_BACKLOG_MAX - payload.size)) return SOTTO_ERR_FULL;
-    return sotto_conn_send(h, c, block->first + code, payload, now, out);
+    return sotto_conn_send(h, c, block->first + code, payload, block->cap->literal, now, out);
 }
 
 void sotto_host_gather(struct sotto_host *h)

@@ -38,6 +38,7 @@ struct sotto_capability {
     void (*up)(void *owner, uint32_t peer, struct sotto_now now);
     void (*message)(void *owner, uint32_t peer, unsigned code, struct sotto_span payload, struct sotto_now now);  /* uncompressed */
     void (*down)(void *owner, uint32_t peer, struct sotto_now now);
+    bool literal;                         /* its payloads, 1..65,536 bytes, go as one Snappy literal: a frame's length follows from theirs alone */
 };
 
 struct sotto_host_config {

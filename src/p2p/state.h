@@ -148,8 +148,8 @@ void sotto_conn_data(struct sotto_host *h, struct sotto_conn *c, struct sotto_sp
 void sotto_conn_tick(struct sotto_host *h, struct sotto_conn *c, struct sotto_now now, struct sotto_outq *out);
 uint64_t sotto_conn_deadline(const struct sotto_conn *c);
 void sotto_conns_seal(struct sotto_host *h);                       /* the frames that wait for their MACs */
-SOTTO_MUST_USE enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
-                                              struct sotto_outq *out);
+SOTTO_MUST_USE enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, bool literal,
+                                              struct sotto_now now, struct sotto_outq *out);
 void sotto_conn_end(struct sotto_host *h, struct sotto_conn *c, enum sotto_end end, struct sotto_now now, struct sotto_outq *out);
 void sotto_conn_close(struct sotto_host *h, struct sotto_conn *c, enum sotto_reason reason, struct sotto_now now, struct sotto_outq *out);
 void sotto_conn_lost(struct sotto_host *h, struct sotto_conn *c);         /* io said CLOSED */

@@ -236,7 +236,7 @@ enum sotto_err sotto_shh_new(struct sotto_shh **out, const struct sotto_shh_conf
     struct sotto_shh *s = calloc(1, sizeof *s);
     if (!s) return SOTTO_ERR_NOMEM;
     s->config = *config;
-    s->capability = (struct sotto_capability){ "shh", VERSION, SOTTO_SHH_CODES, s, up, message, down };
+    s->capability = (struct sotto_capability){ .name = "shh", .version = VERSION, .codes = SOTTO_SHH_CODES, .owner = s, .up = up, .message = message, .down = down };
     s->floor = s->floor_before = sotto_pool_floor(config->pool);
     s->filter = s->filter_before = sotto_bloom_all();
     s->size_max = SOTTO_ENVELOPE_SIZE_MAX;
