@@ -84,6 +84,26 @@ static void put_front(struct sotto_disc_entry *list, unsigned *count, const stru
     (*count)++;
 }
 
+/* One that was only heard of gives way to one of its group that has answered: names are invented in any number. False: there is none whose place helps. */
+static bool make_place(struct sotto_discv4 *d, const struct sotto_disc_bucket *bucket, const struct sotto_addr *addr, const uint8_t skip[32])
+{
+    struct sotto_group group = sotto_group_of(addr, d->config.local);
+    for (unsigned i = 0; i < SOTTO_DISC_BUCKETS; i++) {
+        struct sotto_disc_bucket *b = &d->buckets[i];
+        for (unsigned j = b->count; j-- > 0;) {
+            struct sotto_disc_entry e = b->entries[j];
+            struct sotto_group other = sotto_group_of(&e.node.at.addr, d->config.local);
+            if (e.live || !sotto_group_equal(&other, &group)) continue;
+            take_out(b->entries, &b->count, j);
+            if (place_room(d, bucket, addr, skip)) return true;
+            memmove(&b->entries[j + 1], &b->entries[j], (b->count - j) * sizeof e);
+            b->entries[j] = e;
+            b->count++;
+        }
+    }
+    return false;
+}
+
 static enum sotto_err bump(struct sotto_discv4 *d, struct sotto_disc_bucket *b, unsigned at, const struct sotto_disc_node *node, bool live)
 {
     struct sotto_disc_entry e = b->entries[at];
@@ -103,7 +123,7 @@ enum sotto_err sotto_disc_table_add(struct sotto_discv4 *d, const struct sotto_d
     int at = index_of(b->entries, b->count, id);
     memcpy(e.id, id, 32);
     if (at >= 0) return bump(d, b, (unsigned)at, node, live);
-    if (!place_room(d, b, &node->at.addr, id)) return SOTTO_ERR_FULL;
+    if (!place_room(d, b, &node->at.addr, id) && !(live && make_place(d, b, &node->at.addr, id))) return SOTTO_ERR_FULL;
     if (b->count == SOTTO_DISC_BUCKET && live) {      /* who has answered goes before who was only heard of */
         for (unsigned i = b->count; i-- > 0;) {
             if (b->entries[i].live) continue;

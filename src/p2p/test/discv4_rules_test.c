@@ -247,6 +247,24 @@ static void test_groups(void **state)
     assert_int_equal(spread(20, 1), SOTTO_DISC_GROUP_TABLE);
     assert_int_equal(spread(20, 2), SOTTO_DISC_GROUP_TABLE);
 }
+/* Sixteen names of a group that nobody has proven do not keep out who has; sixteen that have proven themselves do. */
+static void test_groups_heard_of(void **state)
+{
+    (void)state;
+    unsigned heard = 0, answered = 0;
+    bool live;
+    assert_int_equal(spread(20, 1), SOTTO_DISC_GROUP_TABLE);
+    rig->d->refresh_us = rig->d->revalidate_us = UINT64_MAX;
+    for (unsigned i = 0; i < 60; i++) {
+        struct stranger s = stranger_make(90000 + i, rig_addr(20, 1, i, 9, 3000 + i));
+        stranger_bond(rig, &s);
+        rig_pass(rig, SECOND);
+        if (i == 0) assert_int_equal(in_table(s.key64), 2);
+    }
+    struct sotto_disc_node n;
+    for (unsigned i = 0; sotto_discv4_node_at(rig->d, i, &n, &live); i++) live ? answered++ : heard++;
+    assert_true(answered >= SOTTO_DISC_GROUP_TABLE - 2 && answered + heard <= SOTTO_DISC_GROUP_TABLE);      /* their buckets are few */
+}
 static void test_groups_lan(void **state)
 {
     (void)state;
@@ -536,7 +554,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes), T(test_sources_public, public), T(test_sources_lan, lan), T(test_sources_local, local),
         T(test_rate_of_a_source, public), T(test_rate_of_all, public), T(test_proof, public), T(test_proofs_are_bounded, public),
-        T(test_table, public), T(test_subnets, public), T(test_groups, public), T(test_groups_lan, lan), T(test_gone, public), T(test_findnode_answer, public), T(test_relayed, public),
+        T(test_table, public), T(test_subnets, public), T(test_groups, public), T(test_groups_lan, lan), T(test_groups_heard_of, public),
+        T(test_gone, public), T(test_findnode_answer, public), T(test_relayed, public),
         T(test_relayed_lan, lan), T(test_external, public), T(test_records, public), T(test_lookups, public), T(test_lookup_groups, public), T(test_lost_proof, public),
         T(test_record_of_a_known_place, public),
     };
