@@ -102,12 +102,12 @@ static bool rebuild(struct sotto_ids *s, uint32_t cap, uint32_t now_s)
     return true;
 }
 
-bool sotto_ids_has(const struct sotto_ids *s, const uint8_t hash[32], uint64_t index)
+bool sotto_ids_has(const struct sotto_ids *s, const uint8_t *hash, uint64_t index)
 {
     return s->count > 0 && s->table[place(s, hash, (uint32_t)index)] != 0;
 }
 
-void sotto_ids_add(struct sotto_ids *s, const uint8_t hash[32], uint64_t index, uint32_t until)
+void sotto_ids_add(struct sotto_ids *s, const uint8_t *hash, uint64_t index, uint32_t until)
 {
     if (s->count > 0) {
         uint32_t at = s->table[place(s, hash, (uint32_t)index)];

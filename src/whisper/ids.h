@@ -29,9 +29,9 @@ static inline void sotto_ids_expect(const struct sotto_ids *s, uint64_t index)  
 {
     if (s->table) __builtin_prefetch(&s->table[(uint32_t)index & (s->table_size - 1)]);
 }
-bool sotto_ids_has(const struct sotto_ids *s, const uint8_t hash[32], uint64_t index);
+bool sotto_ids_has(const struct sotto_ids *s, const uint8_t *hash, uint64_t index);                   /* reads 16 bytes, as add does */
 /* Adds, or lengthens what is there. Out of memory: the oldest makes room; nothing at all to drop: it is not added. */
-void sotto_ids_add(struct sotto_ids *s, const uint8_t hash[32], uint64_t index, uint32_t until);
+void sotto_ids_add(struct sotto_ids *s, const uint8_t *hash, uint64_t index, uint32_t until);
 /* Forgets every entry with until < now_s. Costs a step per entry: call it now and then. */
 void sotto_ids_expire(struct sotto_ids *s, uint32_t now_s);
 

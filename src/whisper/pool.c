@@ -420,7 +420,7 @@ enum sotto_err sotto_pool_add(struct sotto_pool *p, const struct sotto_pool_entr
     return err;
 }
 
-uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]) { return sotto_ids_index(p->key, hash); }
+uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t *hash) { return sotto_ids_index(p->key, hash); }
 struct sotto_pool_id sotto_pool_id(const struct sotto_pool *p, const uint8_t hash[32])
 {
     return (struct sotto_pool_id){ hash, sotto_pool_index(p, hash) };
@@ -462,6 +462,25 @@ const struct sotto_pool_entry *sotto_pool_find(const struct sotto_pool *p, const
 {
     const struct entry *e = find(p, hash, sotto_pool_index(p, hash));
     return e ? &e->e : NULL;
+}
+
+static struct entry *find_id(const struct sotto_pool *p, const uint8_t id[SOTTO_POOL_ID], uint64_t index)
+{
+    struct entry *e = *table_slot(p, index);      /* the index is made of these bytes alone */
+    while (e && memcmp(e->e.hash, id, SOTTO_POOL_ID) != 0) e = e->chain;
+    return e;
+}
+
+const struct sotto_pool_entry *sotto_pool_find_id(const struct sotto_pool *p, const uint8_t id[SOTTO_POOL_ID])
+{
+    const struct entry *e = find_id(p, id, sotto_pool_index(p, id));
+    return e ? &e->e : NULL;
+}
+
+bool sotto_pool_knows_id(const struct sotto_pool *p, const uint8_t id[SOTTO_POOL_ID])
+{
+    uint64_t index = sotto_pool_index(p, id);
+    return find_id(p, id, index) || sotto_ids_has(&p->gone, id, index);
 }
 
 bool sotto_pool_knows(const struct sotto_pool *p, const uint8_t hash[32])

@@ -24,6 +24,7 @@
 #define SOTTO_POOL_FLOOR_UP_US 60000000u          /* least time between two doublings: peers must hear of the first */
 #define SOTTO_POOL_FLOOR_DOWN_US 600000000u       /* 10 min: no flapping */
 #define SOTTO_POOL_FLOOR_STEPS_MAX 32u
+#define SOTTO_POOL_ID 16u                         /* bytes of a hash that name an envelope on links of sotto/1 */
 
 struct sotto_pool_config {
     uint64_t bytes_max;                           /* sum of the envelopes' RLP: 64 MiB */
@@ -82,6 +83,9 @@ void sotto_pool_expect_add(const struct sotto_pool *p, uint64_t index);
 /* Pooled or remembered. */
 bool sotto_pool_knows(const struct sotto_pool *p, const uint8_t hash[32]);
 const struct sotto_pool_entry *sotto_pool_find(const struct sotto_pool *p, const uint8_t hash[32]);
+/* Both by the first 16 bytes of a hash, as sotto/1 names envelopes: two that agree in them cost 2^64 work, and the one that came later is found. */
+bool sotto_pool_knows_id(const struct sotto_pool *p, const uint8_t id[SOTTO_POOL_ID]);
+const struct sotto_pool_entry *sotto_pool_find_id(const struct sotto_pool *p, const uint8_t id[SOTTO_POOL_ID]);
 /* The first hop has it: from now on it is an entry like any other. */
 void sotto_pool_release(struct sotto_pool *p, const uint8_t hash[32]);
 /* A mark for those who pass on (whisper/shh_flush.c): this one does not go on yet. Nothing in the pool depends on it. */
@@ -104,7 +108,7 @@ uint64_t sotto_pool_held(const struct sotto_pool *p);                     /* byt
 uint64_t sotto_pool_sizes(const struct sotto_pool *p);                    /* sum of size() */
 uint64_t sotto_pool_evicted(const struct sotto_pool *p);                  /* in this run; expiry is not eviction */
 uint64_t sotto_pool_seq(const struct sotto_pool *p);                      /* of the latest arrival; 0: none yet */
-uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t hash[32]);
+uint64_t sotto_pool_index(const struct sotto_pool *p, const uint8_t *hash);                   /* reads SOTTO_POOL_ID bytes */
 
 /* Walks in the order of worth, best first (for people and for "envelope list": all are sorted for it), until fn returns false. fn must not change
  * the pool. */

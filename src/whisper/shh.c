@@ -10,7 +10,7 @@
 #define CLOCK_LOOK_US 5000000u                    /* the verdict on the clock is made anew at most so often */
 #define SWEEP_US 60000000u                        /* known hashes are looked through once a minute */
 
-static struct shh_peer *find(struct sotto_shh *s, uint32_t conn)
+struct shh_peer *shh_find(struct sotto_shh *s, uint32_t conn)
 {
     for (unsigned i = 0; i < s->peer_count; i++)
         if (s->peers[i]->conn == conn && !s->peers[i]->gone) return s->peers[i];
@@ -148,7 +148,7 @@ static void take_wish(struct sotto_shh *s, struct shh_peer *p, const struct wish
 static void message(void *owner, uint32_t conn, unsigned code, struct sotto_span payload, struct sotto_now now)
 {
     struct sotto_shh *s = owner;
-    struct shh_peer *p = find(s, conn);
+    struct shh_peer *p = shh_find(s, conn);
     if (!p) return;
     struct wish w;
     if (!p->ready) {
@@ -163,6 +163,7 @@ static void message(void *owner, uint32_t conn, unsigned code, struct sotto_span
             return;
         }
         p->ready = true;
+        p->native_elsewhere = s->config.native_elsewhere && s->config.native_elsewhere(s->config.owner, conn);
         take_wish(s, p, &w, now);
         return;
     }
@@ -226,7 +227,7 @@ static void up(void *owner, uint32_t conn, struct sotto_now now)
 static void down(void *owner, uint32_t conn, struct sotto_now now)
 {
     (void)now;
-    struct shh_peer *p = find(owner, conn);
+    struct shh_peer *p = shh_find(owner, conn);
     if (p) p->gone = true;
 }
 
@@ -266,7 +267,7 @@ static uint32_t offset(int seconds)
     return seconds > SOTTO_CLOCK_TOLERANCE_MAX_S ? SOTTO_CLOCK_TOLERANCE_MAX_S : (uint32_t)seconds;
 }
 
-uint32_t shh_now_ahead(const struct sotto_shh *s, struct sotto_now now) { return shh_now_s(now) + offset(-s->clock_off); }
+uint32_t sotto_shh_now_ahead(const struct sotto_shh *s, struct sotto_now now) { return shh_now_s(now) + offset(-s->clock_off); }
 uint32_t sotto_shh_now_behind(const struct sotto_shh *s, struct sotto_now now)
 {
     uint32_t now_s = shh_now_s(now), less = offset(s->clock_off);
@@ -375,7 +376,7 @@ bool sotto_shh_filter_now(const struct sotto_shh *s, struct sotto_bloom *out)
     return s->ever_filtered;
 }
 
-bool sotto_shh_is_peer(const struct sotto_shh *s, uint32_t conn) { return find((struct sotto_shh *)(uintptr_t)s, conn) != NULL; }
+bool sotto_shh_is_peer(const struct sotto_shh *s, uint32_t conn) { return shh_find((struct sotto_shh *)(uintptr_t)s, conn) != NULL; }
 
 void sotto_shh_size(struct sotto_shh *s, uint32_t size_max) { s->size_max = size_max ? size_max : 1; }
 void sotto_shh_light(struct sotto_shh *s, bool light, struct sotto_now now)
@@ -388,10 +389,20 @@ void sotto_shh_light(struct sotto_shh *s, bool light, struct sotto_now now)
     }
 }
 void sotto_shh_mute(struct sotto_shh *s, bool muted) { s->muted = muted; }
+void sotto_shh_hold_native(struct sotto_shh *s, bool hold) { s->native_held = hold; }
+bool sotto_shh_is_light(const struct sotto_shh *s) { return s->light; }
+
+unsigned sotto_shh_names(const struct sotto_shh *s, uint64_t names[SOTTO_SHH_PEERS_MAX])
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < s->peer_count; i++)
+        if (!s->peers[i]->gone) names[count++] = s->peers[i]->name;
+    return count;
+}
 
 enum sotto_err sotto_shh_trust(struct sotto_shh *s, uint32_t conn)
 {
-    struct shh_peer *p = find(s, conn);
+    struct shh_peer *p = shh_find(s, conn);
     if (!p) return SOTTO_ERR_MISSING;
     p->trusted = true;
     return SOTTO_OK;
@@ -399,7 +410,7 @@ enum sotto_err sotto_shh_trust(struct sotto_shh *s, uint32_t conn)
 
 enum sotto_err sotto_shh_send_direct(struct sotto_shh *s, uint32_t conn, struct sotto_span rlp, struct sotto_now now)
 {
-    struct shh_peer *p = find(s, conn);
+    struct shh_peer *p = shh_find(s, conn);
     if (!p || !p->ready) return SOTTO_ERR_MISSING;
     if (rlp.size > SOTTO_SHH_PACKET_MAX) return SOTTO_ERR_RANGE;
     return sotto_host_send(s->host, conn, &s->capability, SOTTO_SHH_P2P_MESSAGE, rlp, now, s->out);
@@ -408,7 +419,10 @@ enum sotto_err sotto_shh_send_direct(struct sotto_shh *s, uint32_t conn, struct 
 unsigned sotto_shh_first_hops(const struct sotto_shh *s)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < s->peer_count; i++) count += s->peers[i]->ready && !s->peers[i]->gone && shh_first_hop(s, s->peers[i]);
+    for (unsigned i = 0; i < s->peer_count; i++) {
+        const struct shh_peer *p = s->peers[i];
+        count += p->ready && !p->gone && !p->native_elsewhere && shh_first_hop(s, p);
+    }
     return count;
 }
 

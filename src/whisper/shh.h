@@ -61,6 +61,8 @@ struct sotto_shh_config {
     uint32_t rate;                                /* envelopes a second, SOTTO_SHH_BURST_S of them at once; 0: SOTTO_SHH_RATE */
     /* A direct message (code 127) of a peer that is trusted: checked for its form only (whisper-v6.md 9). May be NULL. */
     void (*direct)(void *owner, struct sotto_span rlp, struct sotto_now now);
+    /* Does this neighbour get native envelopes another way? Asked once, when its Status came. NULL: no. */
+    bool (*native_elsewhere)(void *owner, uint32_t conn);
 };
 
 struct sotto_shh_stats {
@@ -96,6 +98,16 @@ void sotto_shh_size(struct sotto_shh *s, uint32_t size_max);
 void sotto_shh_light(struct sotto_shh *s, bool light, struct sotto_now now);
 /* While muted, held own envelopes stay held (relay.plain). */
 void sotto_shh_mute(struct sotto_shh *s, bool muted);
+/* As mute, for native ones alone: somebody better is there to be their first hop. */
+void sotto_shh_hold_native(struct sotto_shh *s, bool hold);
+/* An envelope that this neighbour brought another way (relay/flood.c): judged by the same rules but our wish for topics, counted, pooled under its
+ * name and told like any other. ERR_ENV_*: as sotto_rules_judge, or of the pool, as ERR_FULL and ERR_NOMEM; what that costs the neighbour is the
+ * caller's to say. hash: its own, on return whatever the answer. */
+SOTTO_MUST_USE enum sotto_err sotto_shh_take_other(struct sotto_shh *s, uint8_t hash[32], uint32_t conn, const struct sotto_envelope *e, struct sotto_span rlp,
+                                                   struct sotto_now now);
+bool sotto_shh_is_light(const struct sotto_shh *s);
+uint32_t sotto_shh_now_ahead(const struct sotto_shh *s, struct sotto_now now);       /* the second it is at the latest */
+unsigned sotto_shh_names(const struct sotto_shh *s, uint64_t names[SOTTO_SHH_PEERS_MAX]);      /* of the neighbours that are there, as in the pool's sources */
 /* What is asked of an envelope now; borrows from s until the next call. */
 struct sotto_rules sotto_shh_rules(const struct sotto_shh *s, struct sotto_now now);
 
@@ -108,7 +120,7 @@ SOTTO_MUST_USE enum sotto_err sotto_shh_send_direct(struct sotto_shh *s, uint32_
 bool sotto_shh_filter_now(const struct sotto_shh *s, struct sotto_bloom *out);
 bool sotto_shh_is_peer(const struct sotto_shh *s, uint32_t conn);
 
-unsigned sotto_shh_first_hops(const struct sotto_shh *s);                 /* peers whose Status has come and that we dialled or pinned */
+unsigned sotto_shh_first_hops(const struct sotto_shh *s);                 /* of native envelopes: Status has come, dialled by us or pinned, and no better way to it */
 /* The median of what the outbound peers ask for, at least the own floor: what own envelopes should reach. */
 double sotto_shh_wanted(const struct sotto_shh *s);
 int sotto_shh_clock_off(const struct sotto_shh *s);                       /* seconds, as of the last step; network.md 5 */

@@ -1,6 +1,7 @@
 /* What we bring to a peer: news of the pool, best first (by turns of those who brought it, where there is more than the rate allows), in random flushes of its own (whisper-v6.md 8, network.md 5). */
 #include "base/plant.h"
 #include "whisper/shh_peer.h"
+#include "whisper/turns.h"
 #include "wire/rlp.h"
 
 #include <stdlib.h>
@@ -28,14 +29,16 @@ static bool wishes_topic(const struct shh_peer *p, const uint8_t topic[4])
 
 static enum verdict judge(const struct sotto_shh *s, const struct shh_peer *p, const struct sotto_pool_entry *e, struct sotto_now now)
 {
+    bool native = e->data.size == SOTTO_NATIVE_DATA;
     if (sotto_rules_too_late(e->expiry, sotto_shh_now_behind(s, now))) return SETTLED;
     if (s->light && !e->own) return SETTLED;
     if (e->rlp.size + LIST_HEAD_MAX > SOTTO_SHH_PACKET_MAX) return SETTLED;
     if (e->rating < p->pow || (!p->everything && !wishes_topic(p, e->topic))) return SETTLED;      /* till it wishes anew */
     if (sotto_ids_has(&p->known, e->hash, e->index)) return SETTLED;
     if (e->quiet) return SETTLED;                 /* till it wakes */
-    if (sotto_rules_too_early(e->sent, shh_now_ahead(s, now)) || (e->held && (s->muted || s->clock_off || !shh_first_hop(s, p)) && !SOTTO_PLANTED(OWN_TO_STRANGERS)))
-        return LATER;
+    if (native && p->native_elsewhere) return SETTLED;
+    if (sotto_rules_too_early(e->sent, sotto_shh_now_ahead(s, now))) return LATER;
+    if (e->held && (s->muted || s->clock_off || (native && s->native_held) || !shh_first_hop(s, p)) && !SOTTO_PLANTED(OWN_TO_STRANGERS)) return LATER;
     return SEND;
 }
 
@@ -77,47 +80,6 @@ static void collect(struct sotto_shh *s, struct shh_peer *p, struct news *n, uin
 static int best_first(const void *a, const void *b)
 {
     return sotto_pool_compare(*(const struct sotto_pool_entry *const *)a, *(const struct sotto_pool_entry *const *)b);
-}
-
-/* More to bring than may be brought now: the links that brought it to us take turns, each with its newest first; peers that are gone
- * share one turn. By rating alone, one link that is always full of envelopes with a little more work would keep those of all others
- * waiting for good; oldest first, what it once poured in would stand before everything new. */
-struct turn { const struct sotto_pool_entry *e; size_t number; };
-
-static unsigned source_of(const struct sotto_shh *s, const struct sotto_pool_entry *e, unsigned guess)
-{
-    if (e->own) return s->peer_count;
-    if (guess < s->peer_count && s->peers[guess]->name == e->source && !s->peers[guess]->gone) return guess;
-    for (unsigned i = 0; i < s->peer_count; i++)
-        if (s->peers[i]->name == e->source && !s->peers[i]->gone) return i;
-    return s->peer_count + 1;                     /* peers that are gone */
-}
-
-static int by_turn(const void *a, const void *b)
-{
-    const struct turn *x = a, *y = b;
-    if (x->number != y->number) return x->number < y->number ? -1 : 1;
-    return sotto_pool_compare(x->e, y->e);
-}
-
-/* Of slots in the order of arrival only those stay whose turn may come, a small part of a full pool, and no more than that is sorted. */
-static void take_turns(const struct sotto_shh *s, struct news *n, uint64_t tokens)
-{
-    size_t *brought = calloc(s->peer_count + 2, sizeof *brought), kept = 0;
-    struct turn *turns = brought ? malloc(n->count * sizeof *turns) : NULL;
-    unsigned source = 0;
-    for (size_t i = n->count; turns && i-- > 0;) {
-        source = source_of(s, n->slots[i], source);
-        if (brought[source] < tokens) turns[kept++] = (struct turn){ n->slots[i], brought[source]++ };
-        else stays(&n->left_seq, n->slots[i]);
-    }
-    if (turns) {
-        qsort(turns, kept, sizeof *turns, by_turn);
-        for (size_t i = 0; i < kept; i++) n->slots[i] = turns[i].e;
-        n->count = kept;
-    }
-    free(turns);
-    free(brought);
 }
 
 /* Writes one packet of entries [from, to). */
@@ -256,7 +218,8 @@ void shh_flush(struct sotto_shh *s, struct shh_peer *p, struct sotto_now now)
     collect(s, p, &n, p->cursor, false, now);
     uint64_t tokens = sotto_bucket_tokens(&p->give, now.mono_us), wait = SHORT_OF_TOKENS_US + n.count * LOOK_US;
     bool short_of_tokens = n.count > tokens;
-    if (short_of_tokens) take_turns(s, &n, tokens);
+    uint64_t names[SOTTO_SHH_PEERS_MAX];
+    if (short_of_tokens) sotto_turns(n.slots, &n.count, &n.left_seq, names, sotto_shh_names(s, names), tokens);
     else if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
     if (bring(s, p, &n, now)) short_of_tokens = true;     /* large ones are not paid from the credit */
     free(n.slots);

@@ -22,6 +22,7 @@ struct shh_peer {
     bool ready;                                   /* its Status came */
     bool inbound;
     bool trusted;                                 /* its direct messages count */
+    bool native_elsewhere;                        /* native envelopes reach it by a link of sotto/1 */
     uint64_t name;                                /* from its key: its share of the pool outlives the connection */
     uint64_t status_by_us;
     double pow;                                   /* what it asks for */
@@ -62,7 +63,7 @@ struct sotto_shh {
     uint64_t filter_us;
     bool ever_filtered;                           /* Status then carries 64 bytes even if all ones */
     uint32_t size_max;
-    bool light, muted;
+    bool light, muted, native_held;
 
     /* Own foreign envelopes that a first hop has and nobody else may have yet. */
     struct shh_quiet { uint8_t hash[32]; uint64_t until_us; } quiet[SOTTO_SHH_QUIET_MAX];
@@ -75,8 +76,8 @@ struct sotto_shh {
 };
 
 static inline uint32_t shh_now_s(struct sotto_now now) { return (uint32_t)(now.wall_ms / 1000); }
-uint32_t shh_now_ahead(const struct sotto_shh *s, struct sotto_now now);
 
+struct shh_peer *shh_find(struct sotto_shh *s, uint32_t conn);
 /* Ends the connection with 0x10; the peer is gone. */
 void shh_breach(struct sotto_shh *s, struct shh_peer *p, int score, const char *what, struct sotto_now now);
 

@@ -43,7 +43,7 @@ struct sotto_rules sotto_shh_rules(const struct sotto_shh *s, struct sotto_now n
     bool floor_grace = now.mono_us < s->floor_us + SOTTO_CHANGE_GRACE_US;
     bool filter_grace = s->filter_us && now.mono_us < s->filter_us + SOTTO_CHANGE_GRACE_US;
     return (struct sotto_rules){
-        .now_ahead = shh_now_ahead(s, now), .now_behind = sotto_shh_now_behind(s, now),
+        .now_ahead = sotto_shh_now_ahead(s, now), .now_behind = sotto_shh_now_behind(s, now),
         .floor = s->floor, .floor_before = floor_grace ? s->floor_before : s->floor, .size_max = s->size_max,
         .filter = s->filtered ? &s->filter : NULL,
         .filter_before = !filter_grace ? &s->filter : s->filtered_before ? &s->filter_before : NULL,
@@ -116,11 +116,10 @@ static void batch_hash(struct batch *b, const struct sotto_pool *pool, const str
 
 struct news_of { bool quick, slow; };             /* what came in for others */
 
-static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *a, double rating, struct news_of *news, struct sotto_now now)
+/* Into the pool in the name of source; the pool's answer. */
+static enum sotto_err keep(struct sotto_shh *s, const struct arrival *a, double rating, struct sotto_pool_source source, struct news_of *news, struct sotto_now now)
 {
     struct sotto_pool_id id = { a->digest.hash, a->index };
-    if (!SOTTO_PLANTED(ECHO_TO_SENDER)) sotto_ids_add(&p->known, id.hash, id.index, remember_until(a->e.expiry));
-    struct sotto_pool_source source = { p->inbound ? SOTTO_FROM_INBOUND : SOTTO_FROM_OUTBOUND, p->name };
     const struct sotto_pool_entry *entry;
     enum sotto_err err = sotto_pool_add(s->config.pool, &entry, &a->e, a->rlp, id, rating, source);
     if (err == SOTTO_OK) {
@@ -136,6 +135,27 @@ static void keep(struct sotto_shh *s, struct shh_peer *p, const struct arrival *
         s->stats.quota++;                         /* its share is used up, or the pool is full of better ones, or memory is out */
         if (s->config.arrived) s->config.arrived(s->config.owner, &a->e, false, now);
     }
+    return err;
+}
+
+static struct sotto_pool_source source_of(bool inbound, uint64_t name) { return (struct sotto_pool_source){ inbound ? SOTTO_FROM_INBOUND : SOTTO_FROM_OUTBOUND, name }; }
+
+static void tell_all(struct sotto_shh *s, const struct news_of *news, struct sotto_now now)
+{
+    for (unsigned i = 0; i < s->peer_count; i++) {
+        if (news->slow) shh_flush_soon(s, s->peers[i], now);
+        if (news->quick) shh_quick_soon(s, s->peers[i], now);
+    }
+}
+
+static void count_refused(struct sotto_shh *s, enum sotto_err err)
+{
+    if (err == SOTTO_ERR_ENV_FUTURE) s->stats.future++;
+    else if (err == SOTTO_ERR_ENV_OLD) s->stats.expired++;
+    else if (err == SOTTO_ERR_ENV_TTL) s->stats.ttl++;
+    else if (err == SOTTO_ERR_ENV_SIZE) s->stats.size++;
+    else if (err == SOTTO_ERR_ENV_BLOOM) s->stats.bloom++;
+    else s->stats.low_work++;
 }
 
 /* One envelope. Returns false when the peer is to be cut off for it. */
@@ -146,23 +166,43 @@ static bool take_one(struct sotto_shh *s, struct shh_peer *p, const struct arriv
     enum sotto_err err = a->times;
     if (err == SOTTO_OK) err = sotto_rules_work(&rating, &a->e, a->digest.zeros, a->late_s, rules);
     if (err == SOTTO_OK) {
-        keep(s, p, a, rating, news, now);
+        if (!SOTTO_PLANTED(ECHO_TO_SENDER)) sotto_ids_add(&p->known, a->digest.hash, a->index, remember_until(a->e.expiry));
+        (void)!keep(s, a, rating, source_of(p->inbound, p->name), news, now);
         return true;
     }
-    if (err == SOTTO_ERR_ENV_FUTURE || err == SOTTO_ERR_ENV_OLD) {
-        if (err == SOTTO_ERR_ENV_FUTURE) s->stats.future++;
-        else s->stats.expired++;
-        time_error(s, p, now);
-        return true;
+    count_refused(s, err);
+    bool late = err == SOTTO_ERR_ENV_FUTURE || err == SOTTO_ERR_ENV_OLD;
+    if (late) time_error(s, p, now);
+    return late || err == SOTTO_ERR_ENV_TTL;
+}
+
+enum sotto_err sotto_shh_take_other(struct sotto_shh *s, uint8_t hash[32], uint32_t conn, const struct sotto_envelope *e, struct sotto_span rlp, struct sotto_now now)
+{
+    struct shh_peer *p = shh_find(s, conn);
+    struct sotto_peer_info info;
+    struct sotto_rules rules = sotto_shh_rules(s, now);
+    struct arrival a = { .rlp = rlp, .e = *e };
+    struct sotto_envelope_in in = { &a.e, rlp, &a.digest };
+    struct news_of news = { 0 };
+    double rating;
+    rules.filter = rules.filter_before = NULL;
+    bool there = sotto_host_peer(s->host, conn, &info);
+    SOTTO_ASSERT(there);
+    if (p && !p->inbound) sotto_clock_count(&p->clock, sotto_envelope_sent(e), e->expiry, shh_now_s(now), now.mono_us);
+    sotto_envelope_digests(&in, 1);
+    memcpy(hash, a.digest.hash, sizeof a.digest.hash);
+    enum sotto_err err = sotto_rules_before_work(&a.late_s, e, &rules);
+    if (err == SOTTO_OK) err = sotto_rules_work(&rating, e, a.digest.zeros, a.late_s, &rules);
+    if (err != SOTTO_OK) {
+        count_refused(s, err);
+        return err;
     }
-    if (err == SOTTO_ERR_ENV_TTL) {
-        s->stats.ttl++;
-        return true;
-    }
-    if (err == SOTTO_ERR_ENV_SIZE) s->stats.size++;
-    else if (err == SOTTO_ERR_ENV_BLOOM) s->stats.bloom++;
-    else s->stats.low_work++;
-    return false;
+    a.index = sotto_pool_index(s->config.pool, hash);
+    a.sample = sotto_pool_sample(s->config.pool, rlp);
+    if (p) sotto_ids_add(&p->known, hash, a.index, remember_until(e->expiry));
+    err = keep(s, &a, rating, source_of(info.inbound, sotto_be64(info.key)), &news, now);
+    tell_all(s, &news, now);
+    return err;
 }
 
 static struct sotto_span after(struct sotto_rlp items, struct sotto_span item)
@@ -195,10 +235,7 @@ static bool take_paid(struct sotto_shh *s, struct shh_peer *p, struct sotto_rlp 
         b->decoded = 0;                           /* what is left of them is read again when it is paid */
         if (p->gone) break;
     }
-    for (unsigned i = 0; i < s->peer_count; i++) {
-        if (news.slow) shh_flush_soon(s, s->peers[i], now);
-        if (news.quick) shh_quick_soon(s, s->peers[i], now);
-    }
+    tell_all(s, &news, now);
     return good;
 }
 
