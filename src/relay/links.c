@@ -106,6 +106,14 @@ static enum sotto_err begin(struct sotto_links *l, uint32_t peer)
     if (!sotto_host_peer(l->host, peer, &info)) return SOTTO_ERR_MISSING;
     SOTTO_TRY(sotto_point_from64(&config.peer_pub, info.key));
     config.dialled = !info.inbound;
+    if (config.dialled && l->config.dialled_cells_rate) {
+        if (!(config.options.has & SOTTO_RL_HAS(3))) {
+            config.options.bytes_rate = SOTTO_RL_BYTES_RATE;
+            config.options.window = SOTTO_RL_WINDOW_2;
+        }
+        config.options.has |= SOTTO_RL_HAS(3);
+        config.options.cells_rate = l->config.dialled_cells_rate;
+    }
     if (l->count == l->cap) {
         unsigned cap = l->cap ? l->cap * 2 : 16;
         struct member **members = realloc(l->members, cap * sizeof *members);

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "crypto/secret.h"
+#include "relay/flood.h"
 #include "whisper/shh.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #define INBOUND_MAX 36u                           /* network.md 1, slots */
 #define OUTBOUND_MAX 8u
 #define STATIC_MAX 6u
+#define DIALLED_CELLS_RATE 200u                   /* from whom we chose: a full pool comes within a minute; from a stranger 60, network.md 1 */
 #define EXTRA_BITS_MAX 6u                         /* most work above our own that the neighbours' floors can ask for: 64 times */
 #define NONCE_LOW (UINT64_C(1) << 56)             /* nonces of 8 bytes: all native envelopes are equally long */
 #define NONCE_HIGH (UINT64_C(1) << 63)
@@ -20,10 +22,13 @@ struct sotto_net {
     struct sotto_host *host;
     struct sotto_shh *shh;
     struct sotto_pool *pool;
+    struct sotto_links *links;
+    struct sotto_flood *flood;
     struct outbox outbox;
     struct sotto_outq *out;                       /* of the step in progress */
     uint64_t delivered_seq;                       /* arrivals up to this one were handed out */
     bool undelivered;                             /* the queue was full: go on at once */
+    bool links_lead;                              /* a link is there to be the first hop */
     bool unsettled;                               /* work found no place in the queue: again at once */
     uint64_t emitted;
     uint64_t mono_us;                             /* of the latest step, for deadlines of wall-clock events */
@@ -33,6 +38,45 @@ struct sotto_net {
 static void first_hop(void *owner, const struct sotto_pool_entry *e, struct sotto_now now);
 static void arrived(void *owner, const struct sotto_envelope *e, bool kept, struct sotto_now now);
 static void direct(void *owner, struct sotto_span rlp, struct sotto_now now);
+
+/* ---- links of sotto/1 ---- */
+
+static bool has_link(void *owner, uint32_t conn)
+{
+    const struct sotto_net *n = owner;
+    struct sotto_rl_info info;
+    return sotto_links_info(n->links, conn, &info);
+}
+
+static void link_up(void *owner, uint32_t peer, struct sotto_now now)
+{
+    struct sotto_net *n = owner;
+    sotto_flood_up(n->flood, peer, now);
+}
+
+static void link_message(void *owner, uint32_t peer, const struct sotto_rl_message *m, struct sotto_now now)
+{
+    struct sotto_net *n = owner;
+    sotto_flood_message(n->flood, peer, m, now);
+}
+
+static void link_down(void *owner, uint32_t peer, struct sotto_now now)
+{
+    struct sotto_net *n = owner;
+    sotto_flood_down(n->flood, peer, now);
+}
+
+/* What STATUS says of us. Nothing in it is private, and there is no clock. */
+static struct sotto_rl_options link_options(const struct sotto_net *n)
+{
+    struct sotto_rl_options o = sotto_rl_options();
+    double floor = sotto_pool_floor(n->pool);
+    o.has = SOTTO_RL_HAS(1) | SOTTO_RL_HAS(4) | SOTTO_RL_HAS(7);
+    o.roles = SOTTO_RL_FLOOD;
+    memcpy(&o.floor_bits, &floor, sizeof o.floor_bits);
+    o.tcp_port = n->config.listen_port;
+    return o;
+}
 
 static double floor_of(unsigned work_bits)
 {
@@ -47,19 +91,28 @@ static enum sotto_err build(struct sotto_net *n)
     struct sotto_pool_config pool = { c->pool_bytes_max, c->pool_entries_max, floor_of(c->work_bits), c->rng };
     SOTTO_TRY(sotto_pool_new(&n->pool, &pool));
     struct sotto_shh_config shh = { n->pool, c->flush_mean_us, c->gather_us, c->rng, c->log, n, first_hop, arrived,
-        0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct };       /* whom we chose brings its share at once; a stranger could fill his */
+        0, c->pool_entries_max / 100 * SOTTO_POOL_OUTBOUND_PCT, SOTTO_ENVELOPE_BATCH, c->rate, direct, has_link };       /* whom we chose brings its share at once; a stranger could fill his */
     SOTTO_TRY(sotto_shh_new(&n->shh, &shh));
+    struct sotto_links_config links = { .key = c->key, .options = link_options(n), .dialled_cells_rate = DIALLED_CELLS_RATE, .rng = c->rng, .log = c->log,
+                                        .owner = n, .up = link_up, .message = link_message, .down = link_down };
+    enum sotto_err err = sotto_links_new(&n->links, &links);
+    SOTTO_WIPE(links.key);
+    SOTTO_TRY(err);
     struct sotto_net_slots slots = c->slots.own ? c->slots : (struct sotto_net_slots){ true, INBOUND_MAX, OUTBOUND_MAX, STATIC_MAX };
+    const struct sotto_capability capabilities[] = { *sotto_shh_capability(n->shh), *sotto_links_capability(n->links) };
     struct sotto_host_config host = {
         .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = slots.inbound, .outbound_max = slots.outbound,
-        .static_max = slots.statics, .message_max = MESSAGE_MAX, .capabilities = sotto_shh_capability(n->shh), .capability_count = 1,
+        .static_max = slots.statics, .message_max = MESSAGE_MAX, .capabilities = capabilities, .capability_count = c->whisper_only ? 1 : 2,
         .book = c->book, .rng = c->rng, .log = c->log,
     };
-    enum sotto_err err = sotto_host_new(&n->host, &host);
+    err = sotto_host_new(&n->host, &host);
     SOTTO_WIPE(host.key);
-    if (err == SOTTO_OK) sotto_shh_attach(n->shh, n->host);
+    SOTTO_TRY(err);
+    sotto_shh_attach(n->shh, n->host);
+    sotto_links_attach(n->links, n->host);
     sotto_shh_mute(n->shh, !c->plain);
-    return err;
+    struct sotto_flood_config flood = { n->pool, n->shh, n->links, n->host, c->flush_mean_us, c->rng, c->log, n, first_hop };
+    return sotto_flood_new(&n->flood, &flood);
 }
 
 enum sotto_err sotto_net_new(struct sotto_net **out, const struct sotto_net_config *config)
@@ -95,6 +148,8 @@ void sotto_net_free(struct sotto_net *n)
 {
     if (!n) return;
     sotto_host_free(n->host);
+    sotto_flood_free(n->flood);
+    sotto_links_free(n->links);
     sotto_shh_free(n->shh);
     sotto_pool_free(n->pool);
     free_cells(&n->outbox.queue);
@@ -126,16 +181,19 @@ void outbox_times(struct sotto_envelope *e, uint32_t now_s, uint32_t blur)
 
 static uint32_t now_seconds(struct sotto_now now) { return (uint32_t)(now.wall_ms / 1000); }
 
-/* A first hop is an outbound Whisper peer (and only with relay.plain: it may know the sender), and a clock that is not wrong. */
+/* A first hop is a link that we dialled, or, where there is none and with relay.plain alone, a Whisper neighbour: it may know the sender. And the clock
+ * must not be wrong. */
 static bool may_send(const struct sotto_net *n)
 {
-    return n->config.plain && sotto_shh_first_hops(n->shh) > 0 && sotto_shh_clock_off(n->shh) == 0;
+    bool hop = sotto_flood_first_hops(n->flood) > 0 || (n->config.plain && sotto_shh_first_hops(n->shh) > 0);
+    return hop && sotto_shh_clock_off(n->shh) == 0;
 }
 
 /* 0.2 x 2^k for the neighbours' median floor, so that all clients look alike: every doubling is one bit more. */
 static unsigned bits_wanted(const struct sotto_net *n)
 {
-    unsigned bits = sotto_work_bits(sotto_shh_wanted(n->shh), SOTTO_NATIVE_SHORT, SOTTO_NATIVE_TTL_S);
+    double wanted = sotto_flood_first_hops(n->flood) > 0 ? sotto_flood_wanted(n->flood, sotto_pool_floor(n->pool)) : sotto_shh_wanted(n->shh);
+    unsigned bits = sotto_work_bits(wanted, SOTTO_NATIVE_SHORT, SOTTO_NATIVE_TTL_S);
     unsigned own = n->config.work_bits;
     return bits <= own ? own : bits - own > EXTRA_BITS_MAX ? own + EXTRA_BITS_MAX : bits;
 }
@@ -346,17 +404,44 @@ static void enter(struct sotto_net *n, struct sotto_now now, struct sotto_outq *
     n->mono_us = now.mono_us;
     n->wall_ms = now.wall_ms;
     sotto_shh_enter(n->shh, out);
+    sotto_flood_enter(n->flood, out);
+    sotto_links_enter(n->links, out);
+}
+
+static void floor_moved(struct sotto_net *n, struct sotto_now now)
+{
+    sotto_shh_floor(n->shh, now);
+    sotto_flood_floor(n->flood, now);
+}
+
+static void done(struct sotto_net *n)
+{
+    sotto_shh_enter(n->shh, NULL);
+    sotto_flood_enter(n->flood, NULL);
+    sotto_links_enter(n->links, NULL);
+    n->out = NULL;
+}
+
+/* Links are the better first hop; what they left behind when the last of them went is news for the others. */
+static void choose_first_hops(struct sotto_net *n, struct sotto_now now)
+{
+    bool links = sotto_flood_first_hops(n->flood) > 0;
+    sotto_shh_hold_native(n->shh, links);
+    if (n->links_lead && !links) sotto_shh_news(n->shh, now);
+    n->links_lead = links;
 }
 
 static void leave(struct sotto_net *n, struct sotto_now now)
 {
-    if (sotto_pool_tick(n->pool, sotto_shh_now_behind(n->shh, now), now.mono_us)) sotto_shh_floor(n->shh, now);
+    if (sotto_pool_tick(n->pool, sotto_shh_now_behind(n->shh, now), now.mono_us)) floor_moved(n, now);
+    choose_first_hops(n, now);
     serve_queue(n, now);
     sotto_shh_tick(n->shh, now);
+    sotto_flood_tick(n->flood, now);
+    sotto_links_tick(n->links, now);
     serve_sent(n, now);
     deliver(n);
-    sotto_shh_enter(n->shh, NULL);
-    n->out = NULL;
+    done(n);
 }
 
 void sotto_net_step(struct sotto_net *n, const struct sotto_in *in, struct sotto_now now, struct sotto_outq *out)
@@ -383,6 +468,8 @@ uint64_t sotto_net_deadline(const struct sotto_net *n)
 {
     uint64_t at = sotto_host_deadline(n->host);
     earliest(&at, sotto_shh_deadline(n->shh));
+    earliest(&at, sotto_flood_deadline(n->flood));
+    earliest(&at, sotto_links_deadline(n->links));
     earliest(&at, sotto_pool_floor_deadline(n->pool));
     uint64_t expiry = sotto_pool_next_expiry(n->pool);
     int off = sotto_shh_clock_off(n->shh);
@@ -524,7 +611,7 @@ void sotto_net_min_pow(struct sotto_net *n, double floor, struct sotto_now now, 
 {
     enter(n, now, out);
     sotto_pool_set_floor(n->pool, floor);
-    sotto_shh_floor(n->shh, now);
+    floor_moved(n, now);
     leave(n, now);
 }
 
@@ -565,10 +652,11 @@ const struct sotto_pool *sotto_net_pool(const struct sotto_net *n) { return n->p
 void sotto_net_stats(const struct sotto_net *n, struct sotto_net_stats *out)
 {
     const struct sotto_shh_stats *s = sotto_shh_stats(n->shh);
+    const struct sotto_flood_stats *f = sotto_flood_stats(n->flood);
     *out = (struct sotto_net_stats){
         .accepted = s->accepted, .low_work = s->low_work, .expired = s->expired, .future = s->future, .bloom = s->bloom,
         .duplicate = s->duplicate, .evicted = sotto_pool_evicted(n->pool), .malformed = s->malformed + s->size + s->ttl,
-        .quota = s->quota, .forwarded = s->forwarded, .emitted = n->emitted,
+        .quota = s->quota, .forwarded = s->forwarded + f->served, .announced = f->announced, .asked = f->asked, .emitted = n->emitted,
         .pool_count = sotto_pool_count(n->pool), .pool_bytes = sotto_pool_bytes(n->pool),
     };
 }
@@ -582,6 +670,5 @@ void sotto_net_quit(struct sotto_net *n, struct sotto_now now, struct sotto_outq
         if (cancel) cancel->token = c->token;
     }
     sotto_host_quit(n->host, now, out);
-    sotto_shh_enter(n->shh, NULL);
-    n->out = NULL;
+    done(n);
 }

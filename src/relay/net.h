@@ -20,6 +20,7 @@ struct sotto_net_config {
     struct sotto_scalar key;
     uint16_t listen_port;
     bool local, plain;                    /* network.local, relay.plain */
+    bool whisper_only;                    /* no sotto/1: shh/6 alone, as nodes of other programs have it (simulations, bench) */
     unsigned work_bits;                   /* relay.work: zero bits of native envelopes, 19; lower only on test networks */
     uint64_t flush_mean_us;               /* per-peer Poisson flush of pool entries, 1 s */
     uint64_t gather_us;                   /* foreign envelopes of others go on as they come, but once in so long to each peer: 10 ms; 0: with the flush */
@@ -80,6 +81,7 @@ const struct sotto_pool *sotto_net_pool(const struct sotto_net *n);
 struct sotto_net_stats {                  /* relay stats (experience.md 2.2) */
     uint64_t accepted, low_work, expired, future, bloom, duplicate, evicted, malformed, quota;
     uint64_t forwarded;                   /* envelopes written to peers */
+    uint64_t announced, asked;            /* ids told to links, and bodies asked for */
     uint64_t emitted;                     /* own native envelopes */
     uint64_t pool_count, pool_bytes;
 };
