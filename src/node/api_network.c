@@ -7,7 +7,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static json_t *peer_json(const struct sotto_peer_info *p, struct sotto_now now)
+/* Bytes of each class of cells as they are on the wire's payload: what an observer could count; and of the channels inside, what only the two ends know. */
+static json_t *link_json(const struct sotto_rl_info *l)
+{
+    static const char *const states[SOTTO_RL_STATES] = { "opening", "keyed", "up", "ended" };
+    static const char *const channels[SOTTO_RL_CHANNELS] = { "control", "relay", "sync", "media" };
+    static const char *const roles[] = { "flood", "stem", "store", "ledger", "consensus", "circuits", "leaf", "rendezvous" };
+    json_t *o = json_object(), *list = json_array(), *in = json_array();
+    json_object_set_new(o, "state", json_string(states[l->state]));
+    for (unsigned i = 0; l->peer && i < sizeof roles / sizeof *roles; i++)
+        if (l->peer->roles & (1u << i)) json_array_append_new(list, json_string(roles[i]));
+    json_object_set_new(o, "roles", list);
+    json_object_set_new(o, "roundTripMs", l->rtt_us ? json_real((double)l->rtt_us / 1000) : json_null());
+    json_object_set_new(o, "small", json_pack("{s:I,s:I}", "bytesIn", (json_int_t)(l->cells_in_class[0] * SOTTO_RL_CELL_S), "bytesOut", (json_int_t)(l->cells_out_class[0] * SOTTO_RL_CELL_S)));
+    json_object_set_new(o, "large", json_pack("{s:I,s:I}", "bytesIn", (json_int_t)(l->cells_in_class[1] * SOTTO_RL_CELL_L), "bytesOut", (json_int_t)(l->cells_out_class[1] * SOTTO_RL_CELL_L)));
+    json_object_set_new(o, "cellsOut", json_integer((json_int_t)l->cells_out));
+    json_object_set_new(o, "cellsAcked", json_integer((json_int_t)l->cells_acked));
+    for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++)
+        json_array_append_new(in, json_pack("{s:s,s:I,s:I,s:I}", "channel", channels[i], "bytesIn", (json_int_t)l->bytes_in[i], "bytesOut", (json_int_t)l->bytes_out[i],
+                                            "waiting", (json_int_t)l->waiting[i]));
+    json_object_set_new(o, "channels", in);
+    return o;
+}
+
+static json_t *peer_json(struct sotto_node *n, const struct sotto_peer_info *p, struct sotto_now now)
 {
     char name[16], enode[256];
     struct sotto_enode e = { .addr = p->addr };
@@ -28,6 +51,12 @@ static json_t *peer_json(const struct sotto_peer_info *p, struct sotto_now now)
     json_object_set_new(o, "bytesIn", json_integer((json_int_t)p->bytes_in));
     json_object_set_new(o, "bytesOut", json_integer((json_int_t)p->bytes_out));
     json_object_set_new(o, "score", json_integer(p->score));
+    struct sotto_net_neighbour more = sotto_net_neighbour(n->net, p->peer);
+    json_t *shared = json_array();
+    if (more.whisper) json_array_append_new(shared, json_string("shh/6"));
+    if (more.link) json_array_append_new(shared, json_string("sotto/1"));
+    json_object_set_new(o, "capabilities", shared);
+    json_object_set_new(o, "link", more.link ? link_json(&more.rl) : json_null());
     return o;
 }
 
@@ -44,7 +73,7 @@ static void network_peers(void *ctx, struct sotto_call *call, const struct sotto
             more = true;
             break;
         }
-        json_array_append_new(items, peer_json(&info, now));
+        json_array_append_new(items, peer_json(n, &info, now));
     }
     json_t *o = json_pack("{s:o}", "items", items);
     char next[16];
@@ -193,7 +222,7 @@ bool sotto_api_peer_add(struct sotto_node *n, struct sotto_call *call, const cha
             info = (struct sotto_peer_info){ .addr = e.addr, .is_static = true, .state = "dialing" };
             memcpy(info.key, e.key, 64);
         }
-        *now = peer_json(&info, sotto_io_now());
+        *now = peer_json(n, &info, sotto_io_now());
         return true;
     }
     return false;
@@ -212,7 +241,7 @@ json_t *sotto_api_peer_remove(struct sotto_node *n, struct sotto_call *call, con
         sotto_call_error(call, 1002, "thing", "peer", "value", peer, NULL);
         return NULL;
     }
-    json_t *was = peer_json(&info, sotto_io_now());
+    json_t *was = peer_json(n, &info, sotto_io_now());
     struct peer_after *gone = peer_after_new(info.key);
     enum sotto_err err = gone ? added_change(n, info.key, NULL) : SOTTO_ERR_NOMEM;
     if (err == SOTTO_OK) {
@@ -241,7 +270,7 @@ static void peer_ban(void *ctx, struct sotto_call *call, const struct sotto_peer
         sotto_call_error(call, 1002, "thing", "peer", "value", p->peer, NULL);
         return;
     }
-    json_t *was = peer_json(&info, sotto_io_now());
+    json_t *was = peer_json(n, &info, sotto_io_now());
     struct peer_after *ban = peer_after_new(info.key);
     if (memcmp(info.key, n->self.key, 64) == 0) {
         free(ban);
@@ -324,6 +353,8 @@ static void relay_stats(void *ctx, struct sotto_call *call, const struct sotto_r
     json_t *o = json_object();
     json_object_set_new(o, "envelopes", e);
     json_object_set_new(o, "forwarded", json_integer((json_int_t)s.forwarded));
+    json_object_set_new(o, "announced", json_integer((json_int_t)s.announced));
+    json_object_set_new(o, "asked", json_integer((json_int_t)s.asked));
     json_object_set_new(o, "emitted", json_integer((json_int_t)s.emitted));
     json_object_set_new(o, "waiting", json_integer((json_int_t)(sotto_net_outbox(n->net) + n->backlog_count)));
     json_object_set_new(o, "poolCount", json_integer((json_int_t)s.pool_count));

@@ -24,10 +24,13 @@ static json_t *parts(struct sotto_node *n)
     json_t *o = json_object();
     snprintf(text, sizeof text, peers == 1 ? "1 neighbour" : "%u neighbours", peers);
     json_object_set_new(o, "network", part(peers ? "up" : "starting", n->started_ms, peers ? text : "no neighbour yet"));
-    bool plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN);
-    json_object_set_new(o, "relay", part(!plain ? "down" : peers ? "up" : "starting", n->started_ms,
-                                         plain ? "profile off: messages leave through the neighbours, who may know that they are yours"
-                                               : "no private first hop: messages wait (relay.plain lets them leave through plain neighbours)"));
+    bool plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN), links;
+    unsigned hops = sotto_net_first_hops(n->net, &links);
+    json_object_set_new(o, "relay", part(hops ? "up" : plain || !peers ? "starting" : "down", n->started_ms,
+                                         links ? "profile off: messages leave by links of sotto/1; the neighbour who gets one first may know that it is yours"
+                                         : plain ? "profile off: messages leave through the neighbours, who may know that they are yours"
+                                         : peers ? "no first hop that speaks sotto/1: messages wait (relay.plain lets them leave through plain neighbours)"
+                                                 : "no neighbour yet: messages wait"));
     json_object_set_new(o, "ledger", part("off", n->started_ms, "this network has no ledger"));
     json_object_set_new(o, "mailbox", part("off", n->started_ms, "no mailbox: a message lives 30 minutes on the way and is sent again for 14 days"));
     if (off) snprintf(text, sizeof text, "your clock seems %d s %s: sending waits", abs(off), off > 0 ? "ahead" : "behind");

@@ -45,10 +45,19 @@ static void peers(struct sotto_meter *m, struct sotto_node *n)
     struct sotto_peer_info info;
     struct sotto_group groups[GROUPS_MAX];
     unsigned group_count = 0;
-    uint64_t count[2] = { 0 }, bytes[2] = { 0 };
+    uint64_t count[2][2] = { { 0 } }, bytes[2] = { 0 }, cells[2] = { 0 }, links = 0, rounds = 0, round_us = 0;
     for (unsigned i = 0; sotto_host_peer_at(sotto_net_host(n->net), i, &info); i++) {
         if (strcmp(info.state, "up") != 0) continue;
-        count[info.inbound]++;
+        struct sotto_net_neighbour more = sotto_net_neighbour(n->net, info.peer);
+        count[info.inbound][0] += more.whisper;
+        count[info.inbound][1] += more.link;
+        if (more.link) {
+            links += more.rl.state == SOTTO_RL_UP;
+            cells[0] += more.rl.cells_in;
+            cells[1] += more.rl.cells_out;
+            rounds += more.rl.rtt_us > 0;
+            round_us += more.rl.rtt_us;
+        }
         bytes[0] += info.bytes_in;
         bytes[1] += info.bytes_out;
         if (info.inbound || group_count == GROUPS_MAX) continue;
@@ -58,8 +67,14 @@ static void peers(struct sotto_meter *m, struct sotto_node *n)
         if (k == group_count) groups[group_count++] = group;
     }
     sotto_meter_family(m, "peers", "gauge", "Neighbours connected, by who dialled.");
-    sotto_meter_value(m, SOTTO_LABELS({ "direction", "out" }, { "cap", "shh" }), (double)count[0]);
-    sotto_meter_value(m, SOTTO_LABELS({ "direction", "in" }, { "cap", "shh" }), (double)count[1]);
+    for (unsigned cap = 0; cap < 2; cap++)
+        for (unsigned in = 0; in < 2; in++)
+            sotto_meter_value(m, SOTTO_LABELS({ "direction", in ? "in" : "out" }, { "cap", cap ? "sotto" : "shh" }), (double)count[in][cap]);
+    sotto_meter_one(m, "links_up", "gauge", "Links of sotto/1 that are up.", (double)links);
+    sotto_meter_family(m, "link_cells", "gauge", "Cells exchanged on the links that are there now.");
+    sotto_meter_value(m, SOTTO_LABELS({ "direction", "in" }), (double)cells[0]);
+    sotto_meter_value(m, SOTTO_LABELS({ "direction", "out" }), (double)cells[1]);
+    sotto_meter_one(m, "link_round_trip_seconds", "gauge", "Mean round trip of the links that have measured it; 0: none has.", rounds ? (double)round_us / (double)rounds / 1e6 : 0);
     sotto_meter_one(m, "outbound_diversity", "gauge", "Groups of addresses that the neighbours dialled by this node come from.", group_count);
     sotto_meter_family(m, "peer_bytes", "gauge", "Bytes exchanged with the neighbours connected now.");
     sotto_meter_value(m, SOTTO_LABELS({ "direction", "in" }), (double)bytes[0]);
@@ -79,6 +94,8 @@ static void envelopes(struct sotto_meter *m, struct sotto_node *n)
     };
     sotto_meter_family(m, "envelopes_total", "counter", "Envelopes that came, by what became of them.");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) sotto_meter_value(m, SOTTO_LABELS({ "result", rows[i].result }), (double)rows[i].count);
+    sotto_meter_one(m, "announced_total", "counter", "Ids of envelopes told to links.", (double)s.announced);
+    sotto_meter_one(m, "asked_total", "counter", "Bodies asked of links.", (double)s.asked);
     sotto_meter_one(m, "forwarded_total", "counter", "Envelopes written to neighbours.", (double)s.forwarded);
     sotto_meter_one(m, "pool_envelopes", "gauge", "Envelopes kept for others.", (double)s.pool_count);
     sotto_meter_one(m, "pool_bytes", "gauge", "Bytes of envelopes kept for others.", (double)s.pool_bytes);

@@ -34,7 +34,7 @@ struct sotto_rl {
     uint8_t pong[8], ping[8];
     bool pong_due, ping_due, ping_open;
     uint64_t pong_us, ping_us, ack_us, ack_cells; /* when the last one was taken or sent, and what the last ACK said */
-    uint64_t class_out[2], class_in[2], acked, rtt_us, mono_us;
+    uint64_t class_out[2], class_in[2], bytes_out[SOTTO_RL_CHANNELS], acked, rtt_us, mono_us;
 };
 
 #define TO(state) (1u << SOTTO_RL_##state)
@@ -140,6 +140,7 @@ static enum sotto_err send_cell(struct sotto_rl *l, struct sotto_rl_pack *p, enu
     sotto_wipe(p->plain, sizeof p->plain);
     SOTTO_TRY(err);
     l->class_out[c]++;
+    for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++) l->bytes_out[i] += p->bytes[i];
     l->room -= size < l->room ? size : l->room;
     l->config.sink.frame(l->config.sink.owner, SOTTO_RL_CELL, sotto_span(payload, size));
     return SOTTO_OK;
@@ -539,6 +540,10 @@ void sotto_rl_info(const struct sotto_rl *l, struct sotto_rl_info *out)
     *out = (struct sotto_rl_info){ .state = l->state, .cells_in = l->class_in[0] + l->class_in[1], .cells_out = l->class_out[0] + l->class_out[1],
                                    .cells_acked = l->acked, .cells_out_class = { l->class_out[0], l->class_out[1] },
                                    .cells_in_class = { l->class_in[0], l->class_in[1] }, .rtt_us = l->rtt_us };
-    for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++) out->waiting[i] = sotto_rl_queue_bytes(&l->queue[i]);
+    for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++) {
+        out->waiting[i] = sotto_rl_queue_bytes(&l->queue[i]);
+        out->bytes_out[i] = l->bytes_out[i];
+        out->bytes_in[i] = l->receive.bytes[i];
+    }
     if (l->state == SOTTO_RL_KEYED || l->state == SOTTO_RL_UP) out->peer = &l->peer, out->th = l->th;
 }

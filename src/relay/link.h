@@ -87,6 +87,7 @@ struct sotto_rl_info {
     uint64_t cells_out_class[2], cells_in_class[2];
     uint64_t rtt_us;                              /* 0: not known */
     size_t waiting[SOTTO_RL_CHANNELS];            /* bytes */
+    uint64_t bytes_in[SOTTO_RL_CHANNELS], bytes_out[SOTTO_RL_CHANNELS];         /* of records, heads included; cells are as long whatever is in them */
     const struct sotto_rl_options *peer;          /* as it stands now; NULL before STATUS */
     const uint8_t *th;                            /* handshake hash, 32 bytes (consensus.md BIND); NULL before the keys */
 };

@@ -148,6 +148,7 @@ static void hand_out(struct sotto_rl_receive *r, struct sotto_span plain, const 
     for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++) size[i] = begun[i];
     while (sotto_rl_next(&h, &rec) == SOTTO_OK) {
         unsigned ch = rec.channel;
+        r->bytes[ch] += SOTTO_RL_HEAD + rec.body.size;
         if (sotto_rl_channel(rec.code) == SOTTO_RL_IGNORED) continue;
         if (rec.first && !rec.more) {
             tell(rec.code, ch, rec.body, fn, owner);

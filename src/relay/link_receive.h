@@ -27,6 +27,7 @@ struct sotto_rl_receive {
     uint16_t roles;                               /* what READY must say */
     uint8_t channels;                             /* of the latest cell: bit i, it had a record of channel i */
     uint64_t cells;                               /* taken so far */
+    uint64_t bytes[SOTTO_RL_CHANNELS];            /* of records taken so far, heads included */
     uint64_t used[SOTTO_RL_CHANNELS], limit[SOTTO_RL_CHANNELS], window[SOTTO_RL_CHANNELS];     /* credit we gave; w */
     struct sotto_rl_open at[SOTTO_RL_CHANNELS];
     struct sotto_buf parts[SOTTO_RL_CHANNELS];    /* bytes of the open message of each channel */

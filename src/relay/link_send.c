@@ -31,6 +31,7 @@ static void put(struct sotto_rl_pack *p, uint8_t code, unsigned flags, struct so
     sotto_put_be16(to + 2, (uint16_t)body.size);
     memcpy(to + SOTTO_RL_HEAD, body.data, body.size);
     p->at += SOTTO_RL_HEAD + body.size;
+    p->bytes[flags & 3u] += (uint32_t)(SOTTO_RL_HEAD + body.size);
     p->channels |= (uint8_t)(1u << (flags & 3u));
 }
 

@@ -20,7 +20,7 @@ static inline bool sotto_rl_queue_any(const struct sotto_rl_queue *q) { return q
 static inline size_t sotto_rl_queue_bytes(const struct sotto_rl_queue *q) { return q->bytes.size - q->at - q->sent; }
 
 /* A plain text in the making. */
-struct sotto_rl_pack { uint8_t plain[SOTTO_RL_PLAIN_L]; size_t at; uint8_t channels; };
+struct sotto_rl_pack { uint8_t plain[SOTTO_RL_PLAIN_L]; size_t at; uint8_t channels; uint32_t bytes[SOTTO_RL_CHANNELS]; };     /* bytes: of the records in it, by channel */
 static inline struct sotto_rl_pack sotto_rl_pack(void) { return (struct sotto_rl_pack){ .at = 0 }; }
 /* A whole record, if it fits before end; no credit. */
 bool sotto_rl_pack_record(struct sotto_rl_pack *p, uint8_t code, struct sotto_span body, size_t end);

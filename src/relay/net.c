@@ -185,8 +185,8 @@ static uint32_t now_seconds(struct sotto_now now) { return (uint32_t)(now.wall_m
  * must not be wrong. */
 static bool may_send(const struct sotto_net *n)
 {
-    bool hop = sotto_flood_first_hops(n->flood) > 0 || (n->config.plain && sotto_shh_first_hops(n->shh) > 0);
-    return hop && sotto_shh_clock_off(n->shh) == 0;
+    bool links;
+    return sotto_net_first_hops(n, &links) > 0 && sotto_shh_clock_off(n->shh) == 0;
 }
 
 /* 0.2 x 2^k for the neighbours' median floor, so that all clients look alike: every doubling is one bit more. */
@@ -496,6 +496,20 @@ void sotto_net_set_plain(struct sotto_net *n, bool plain)
 }
 
 struct sotto_host *sotto_net_host(struct sotto_net *n) { return n->host; }
+
+struct sotto_net_neighbour sotto_net_neighbour(const struct sotto_net *n, uint32_t peer)
+{
+    struct sotto_net_neighbour out = { .whisper = peer && sotto_shh_is_peer(n->shh, peer) };
+    out.link = peer && sotto_links_info(n->links, peer, &out.rl);
+    return out;
+}
+
+unsigned sotto_net_first_hops(const struct sotto_net *n, bool *links)
+{
+    unsigned count = sotto_flood_first_hops(n->flood);
+    *links = count > 0;
+    return count || !n->config.plain ? count : sotto_shh_first_hops(n->shh);
+}
 
 enum sotto_err sotto_net_submit(struct sotto_net *n, uint64_t id, const uint8_t sealed[SOTTO_SEALED_SIZE], struct sotto_now now,
                                 struct sotto_outq *out)

@@ -11,6 +11,7 @@
 #define SOTTO_RELAY_NET_H
 
 #include "p2p/host.h"
+#include "relay/link.h"
 #include "whisper/pool.h"
 #include "whisper/rules.h"
 
@@ -76,6 +77,16 @@ bool sotto_net_bloom_now(const struct sotto_net *n, struct sotto_bloom *filter);
 void sotto_net_size_max(struct sotto_net *n, uint32_t size_max);
 void sotto_net_light(struct sotto_net *n, bool light);
 struct sotto_rules sotto_net_rules(const struct sotto_net *n, struct sotto_now now);              /* borrows from n until the next call */
+
+/* What this neighbour shares with us beside RLPx. */
+struct sotto_net_neighbour {
+    bool whisper;                         /* shh/6 */
+    bool link;                            /* sotto/1: rl says more */
+    struct sotto_rl_info rl;
+};
+struct sotto_net_neighbour sotto_net_neighbour(const struct sotto_net *n, uint32_t peer);
+/* Who may be the first to have an own message: links, and, with relay.plain and no link, Whisper neighbours. */
+unsigned sotto_net_first_hops(const struct sotto_net *n, bool *links);
 
 const struct sotto_pool *sotto_net_pool(const struct sotto_net *n);
 struct sotto_net_stats {                  /* relay stats (experience.md 2.2) */
