@@ -194,6 +194,7 @@ static void pack_own(struct sotto_rl *l, struct sotto_rl_pack *p, size_t most)
 /* Only where a cell leaves anyway and has the room: an ACK never makes one, and never makes one larger. */
 static void pack_ack(struct sotto_rl *l, struct sotto_rl_pack *p, bool small)
 {
+    if (l->queue[0].sent > 0) return;
     if (l->receive.cells == l->ack_cells || (l->mono_us < l->ack_us + SOTTO_RL_ACK_US && !SOTTO_PLANTED(LINK_ACK_ALWAYS))) return;
     if (!pack_numbers(p, SOTTO_RL_ACK, &l->receive.cells, 1, small ? SOTTO_RL_PLAIN_S : SOTTO_RL_PLAIN_L)) return;
     l->ack_us = l->mono_us;
@@ -209,16 +210,26 @@ static size_t low_end(struct sotto_rl *l, bool flat, bool paced)
     return paced ? 0 : SOTTO_RL_PLAIN_S;
 }
 
+/* Channel 0. Fragments of a channel stay together: what the link says by itself waits for the end of a message that is cut. */
+static void pack_control(struct sotto_rl *l, struct sotto_rl_pack *p, size_t low)
+{
+    struct sotto_rl_queue *q = &l->queue[0];
+    unsigned most = (unsigned)sotto_bucket_tokens(&l->pay_records, l->mono_us), sent = 0;
+    if (q->sent > 0) sent = sotto_rl_pack_queue(p, q, 0, &l->credit, low, most > 0);
+    if (q->sent == 0) {
+        pack_own(l, p, low);
+        sent += sotto_rl_pack_queue(p, q, 0, &l->credit, low, most - sent);
+    }
+    bool paid = sent == 0 || sotto_bucket_take(&l->pay_records, sent, l->mono_us);
+    SOTTO_ASSERT(paid);
+}
+
 /* Fills one cell in the order of service. */
 static void fill(struct sotto_rl *l, struct sotto_rl_pack *p, size_t low)
 {
     sotto_rl_pack_queue(p, &l->queue[3], 3, &l->credit, SOTTO_RL_PLAIN_L, RECORDS_ANY);
     if (low > p->at) {
-        pack_own(l, p, low);
-        uint64_t most = sotto_bucket_tokens(&l->pay_records, l->mono_us);
-        unsigned sent = sotto_rl_pack_queue(p, &l->queue[0], 0, &l->credit, low, (unsigned)most);
-        bool paid = sent == 0 || sotto_bucket_take(&l->pay_records, sent, l->mono_us);
-        SOTTO_ASSERT(paid);
+        pack_control(l, p, low);
         sotto_rl_pack_queue(p, &l->queue[1], 1, &l->credit, low, RECORDS_ANY);
     }
     sotto_rl_pack_queue(p, &l->queue[2], 2, &l->credit, SOTTO_RL_PLAIN_L, RECORDS_ANY);

@@ -272,6 +272,40 @@ static void test_order(void **state)
     finish();
 }
 
+/* A message of channel 0 that is cut by a full line: the new credit, the answer and the ACK that come due meanwhile stay out of its middle. */
+static void test_control_in_pieces(void **state)
+{
+    (void)state;
+    static uint8_t peers[3 + 16 * 300];
+    const struct sotto_rl_options o = node_options();
+    begin(test_seed(), &o, &o, false);
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; i < 2; i++)
+            while (node_carry(&n[i], &n[!i])) { }
+    memcpy(peers, "\xf9\x12\xc0", 3);            /* 16 lists of one string of 294 bytes */
+    for (unsigned i = 0; i < 16; i++) memcpy(peers + 3 + 300 * i, "\xf9\x01\x29\xb9\x01\x26", 6);
+    n[1].got = NULL;
+    sotto_rl_room(n[0].link, SOTTO_RL_PAYLOAD_MAX);
+    assert_int_equal(sotto_rl_send(n[0].link, SOTTO_RL_PEERS, SOTTO_SPAN(peers)), SOTTO_OK);
+    sotto_rl_flush(n[0].link, n[0].now);
+    assert_int_equal(n[0].sent.count, 1);
+    pass(SOTTO_RL_ACK_US);
+    assert_int_equal(sotto_rl_ping(n[1].link, n[1].now), SOTTO_OK);
+    const struct wanted w = { SOTTO_RL_STEM_TX, 40000, 1 };
+    assert_int_equal(sotto_rl_send(n[1].link, w.code, make(w.code, w.size, w.seed)), SOTTO_OK);
+    lanes[0][1].list[lanes[0][1].count++] = w;
+    sotto_rl_flush(n[1].link, n[1].now);
+    while (node_carry(&n[1], &n[0])) { }
+    sotto_rl_room(n[0].link, SIZE_MAX);
+    sotto_rl_flush(n[0].link, n[0].now);
+    while (node_carry(&n[0], &n[1])) { }
+    assert_true(n[1].ends == 0 && n[1].messages == 1 && n[1].last_code == SOTTO_RL_PEERS);
+    struct sotto_rl_info info;
+    sotto_rl_info(n[1].link, &info);
+    assert_true(info.rtt_us > 0 && info.cells_acked > 0);           /* and they have come behind it */
+    finish();
+}
+
 /* Round trips, and what an idle link needs. */
 static void test_ping_and_memory(void **state)
 {
@@ -312,7 +346,8 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_world), cmocka_unit_test(test_paced), cmocka_unit_test(test_rekey), cmocka_unit_test(test_order), cmocka_unit_test(test_ping_and_memory),
+        cmocka_unit_test(test_world), cmocka_unit_test(test_paced), cmocka_unit_test(test_rekey), cmocka_unit_test(test_order), cmocka_unit_test(test_control_in_pieces),
+        cmocka_unit_test(test_ping_and_memory),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
