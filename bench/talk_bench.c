@@ -2,14 +2,13 @@
  * contacts. Beside each the peer of the same run: one multiplication (secp256k1_ecdh with a callback that returns x), or libolm. Runs of
  * ours and of the peers take turns, so that a machine that changes its pace changes all of them. */
 #include "bench/bench.h"
+#include "bench/unit.h"
 #include "conversation/session.h"
 #include "conversation/tags.h"
 #include "crypto/hash.h"
 #include "crypto/rng.h"
 #include "identity/box.h"
 
-#include <secp256k1.h>
-#include <secp256k1_ecdh.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,6 @@
 
 enum {
     RUNS = 9,
-    MULTIPLICATIONS = 60,                 /* of one look at the unit */
     PAIRS = 8,                            /* conversations at once: caches are not those of one */
     ROUNDS = 4,                           /* of SOTTO_PREPARED cells each, all pairs, one run */
     TURNS = 10,                           /* of a ping-pong: messages each way, per run and pair */
@@ -40,30 +38,6 @@ enum {
 
 static struct sotto_chacha_rng rng;
 static uint8_t text[TEXT];
-
-/* ---- The unit ---- */
-
-static secp256k1_context *library;
-static int keep_x(unsigned char *out, const unsigned char *x, const unsigned char *y, void *data)
-{
-    (void)y;
-    (void)data;
-    memcpy(out, x, 32);
-    return 1;
-}
-
-static double unit_us(void)
-{
-    struct sotto_scalar k;
-    struct sotto_point p;
-    secp256k1_pubkey key;
-    sotto_scalar_random(&k, &rng.rng);
-    OK(sotto_point_make(&p, &k));
-    CHECK(secp256k1_ec_pubkey_parse(library, &key, p.b, sizeof p.b));
-    uint64_t start = bench_now_ns();
-    for (int i = 0; i < MULTIPLICATIONS; i++) CHECK(secp256k1_ecdh(library, k.b, &key, k.b, keep_x, NULL));
-    return (double)(bench_now_ns() - start) / 1000 / MULTIPLICATIONS;
-}
 
 /* ---- Ours ---- */
 
@@ -396,7 +370,7 @@ static struct bench_runs unit;
 static double before;
 static double unit_since(void)                        /* the mean of the look before and one now */
 {
-    double now = unit_us(), mean = (before + now) / 2;
+    double now = bench_unit_us(), mean = (before + now) / 2;
     before = now;
     bench_add(&unit, now);
     return mean;
@@ -412,9 +386,9 @@ static void scans(struct measure *m, struct bench_runs *rate)
 {
     double ours = 0, peer = 0;
     for (int i = 0; i < ROUNDS; i++) {
-        peer += unit_us() / 2;
+        peer += bench_unit_us() / 2;
         ours += 1e6 / scans_a_second();
-        peer += unit_us() / 2;
+        peer += bench_unit_us() / 2;
     }
     take(m, 1e6 * ROUNDS / ours, peer / ours);
     bench_add(rate, 1e6 * ROUNDS / peer);
@@ -426,8 +400,7 @@ int main(void)
     static struct bench_runs lookups[2], rate;
     double a, b, all, u;
     OK(sotto_crypto_init());
-    library = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
-    CHECK(library);
+    bench_unit_begin(&rng.rng);
     sotto_rng_from_system(&rng);
     memset(text, 't', sizeof text);
     for (int i = 0; i < PAIRS; i++) pair_make(&pairs[i]);
@@ -439,12 +412,12 @@ int main(void)
 #else
     static struct measure turns;
 #endif
-    before = unit_us();
+    before = bench_unit_us();
     for (int run = 0; run < RUNS; run++) {
 #ifdef SOTTO_BENCH_OLM
         double way = olm_one_way_us(), turn;
 #endif
-        before = unit_us();
+        before = bench_unit_us();
         one_way(&a, &b, &all, true);
         u = unit_since();
         take(&sealing, a, a / u);
@@ -452,7 +425,7 @@ int main(void)
         take(&prepared, a + b, (a + b) / u);
         for (int i = 0; i < PAIRS; i++)
             for (int who = 0; who < 2; who++) sotto_session_unprepare(pairs[i].at[who].s);
-        before = unit_us();
+        before = bench_unit_us();
         one_way(&a, &b, &all, false);
         u = unit_since();
         take(&plain, all, all / u);
@@ -463,12 +436,12 @@ int main(void)
         take(&way_olm, all, way / all);
 #endif
         use_tables(true, false);
-        before = unit_us();
+        before = bench_unit_us();
         one_way(&a, &b, &all, false);
         u = unit_since();
         take(&one, all, all / u);
         use_tables(true, true);
-        before = unit_us();
+        before = bench_unit_us();
         one_way(&a, &b, &all, false);
         u = unit_since();
         take(&both, all, all / u);
@@ -482,7 +455,7 @@ int main(void)
         bench_add(&olm_turns, b);
         take(&full_turns_olm, all, (b + olm_ping_pong_us()) / 2 / all);
 #else
-        before = unit_us();
+        before = bench_unit_us();
         a = ping_pong_us(1);
         take(&turns, a, a / unit_since());
 #endif
