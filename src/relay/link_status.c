@@ -2,7 +2,7 @@
 
 #include "wire/rlp.h"
 
-enum { VERSION = 1, OPTION_SPARE = 0x7e, OPTION_PADDING = 0x7f, OPTION_LAST = 8 };
+enum { VERSION = 1, OPTION_SPARE = 0x7e, OPTION_PADDING = 0x7f, OPTION_LAST = 8, HEADS_MAX = 16 };
 
 struct sotto_rl_options sotto_rl_options(void)
 {
@@ -73,10 +73,11 @@ static size_t zeros_size(size_t zeros)
 /* Bytes of STATUS with so many bytes of pairs: four parts of which three never change. */
 static size_t status_size(size_t pairs) { return sotto_rlp_list_size(1 + 34 + 33 + sotto_rlp_list_size(pairs)); }
 
-/* The fewest zeros of option 7f with which the whole is 512 bytes long; false: none are. */
+/* The fewest zeros of option 7f with which the whole is 512 bytes long; false: none are. They are what is missing, but for a few heads. */
 static bool zeros_that_fit(size_t *zeros, size_t pairs)
 {
-    for (*zeros = 0; *zeros < SOTTO_RL_STATUS_SIZE; ++*zeros)
+    size_t size = status_size(pairs), missing = size < SOTTO_RL_STATUS_SIZE ? SOTTO_RL_STATUS_SIZE - size : 0;
+    for (*zeros = missing > HEADS_MAX ? missing - HEADS_MAX : 0; *zeros < missing; ++*zeros)
         if (status_size(pairs + zeros_size(*zeros)) == SOTTO_RL_STATUS_SIZE) return true;
     return false;
 }
