@@ -46,19 +46,44 @@ static bool update(EVP_CIPHER_CTX *ctx, uint8_t *out, struct sotto_span in)
     return in.size == 0 || (EVP_CipherUpdate(ctx, out, &done, in.data, (int)in.size) && (size_t)done == in.size);
 }
 
-enum sotto_err sotto_gcm_seal(uint8_t *out, const struct sotto_kn *kn, struct sotto_span aad, struct sotto_span plain)
+/* cipher and key: NULL, the context has them already. */
+static enum sotto_err seal(EVP_CIPHER_CTX *ctx, uint8_t *out, const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t nonce[12], struct sotto_span aad,
+                           struct sotto_span plain)
 {
-    if (aad.size > INT_MAX || plain.size > INT_MAX - SOTTO_TAG_SIZE) return SOTTO_ERR_RANGE;
-    EVP_CIPHER_CTX *ctx = gcm_context();
-    if (!ctx) return SOTTO_ERR_NOMEM;
     int done;
-    bool ok = EVP_CipherInit_ex2(ctx, gcm, kn->b, kn->b + 32, 1, NULL) && update(ctx, NULL, aad) && update(ctx, out, plain)
+    bool ok = EVP_CipherInit_ex2(ctx, cipher, key, nonce, 1, NULL) && update(ctx, NULL, aad) && update(ctx, out, plain)
         && EVP_CipherFinal_ex(ctx, out + plain.size, &done)
         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SOTTO_TAG_SIZE, out + plain.size);
-    EVP_CIPHER_CTX_reset(ctx);                        /* wipes the key schedule; the cipher itself stays fetched */
     if (ok) return SOTTO_OK;
     sotto_wipe(out, plain.size + SOTTO_TAG_SIZE);
     return SOTTO_ERR_INTERNAL;
+}
+
+static enum sotto_err open_sealed(EVP_CIPHER_CTX *ctx, uint8_t *out, const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t nonce[12], struct sotto_span aad,
+                                  struct sotto_span sealed)
+{
+    struct sotto_span body = sotto_span_cut(sealed, 0, sealed.size - SOTTO_TAG_SIZE);
+    uint8_t tag[SOTTO_TAG_SIZE], none[SOTTO_TAG_SIZE];
+    memcpy(tag, sealed.data + body.size, sizeof tag);
+    int done;
+    bool ok = EVP_CipherInit_ex2(ctx, cipher, key, nonce, 0, NULL)
+        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SOTTO_TAG_SIZE, tag) && update(ctx, NULL, aad) && update(ctx, out, body)
+        && (EVP_CipherFinal_ex(ctx, none, &done) || SOTTO_PLANTED(MAC_IGNORED));
+    if (ok) return SOTTO_OK;
+    sotto_wipe(out, body.size);                       /* GCM decrypts before it knows: nobody may see that text */
+    return SOTTO_ERR_AEAD;
+}
+
+static bool too_long(struct sotto_span aad, struct sotto_span plain) { return aad.size > INT_MAX || plain.size > INT_MAX - SOTTO_TAG_SIZE; }
+
+enum sotto_err sotto_gcm_seal(uint8_t *out, const struct sotto_kn *kn, struct sotto_span aad, struct sotto_span plain)
+{
+    if (too_long(aad, plain)) return SOTTO_ERR_RANGE;
+    EVP_CIPHER_CTX *ctx = gcm_context();
+    if (!ctx) return SOTTO_ERR_NOMEM;
+    enum sotto_err err = seal(ctx, out, gcm, kn->b, kn->b + 32, aad, plain);
+    EVP_CIPHER_CTX_reset(ctx);                        /* wipes the key schedule; the cipher itself stays fetched */
+    return err;
 }
 
 enum sotto_err sotto_gcm_open(uint8_t *out, const struct sotto_kn *kn, struct sotto_span aad, struct sotto_span sealed)
@@ -67,17 +92,42 @@ enum sotto_err sotto_gcm_open(uint8_t *out, const struct sotto_kn *kn, struct so
     if (aad.size > INT_MAX || sealed.size > INT_MAX) return SOTTO_ERR_RANGE;
     EVP_CIPHER_CTX *ctx = gcm_context();
     if (!ctx) return SOTTO_ERR_NOMEM;
-    struct sotto_span body = sotto_span_cut(sealed, 0, sealed.size - SOTTO_TAG_SIZE);
-    uint8_t tag[SOTTO_TAG_SIZE], none[SOTTO_TAG_SIZE];
-    memcpy(tag, sealed.data + body.size, sizeof tag);
-    int done;
-    bool ok = EVP_CipherInit_ex2(ctx, gcm, kn->b, kn->b + 32, 0, NULL)
-        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SOTTO_TAG_SIZE, tag) && update(ctx, NULL, aad) && update(ctx, out, body)
-        && (EVP_CipherFinal_ex(ctx, none, &done) || SOTTO_PLANTED(MAC_IGNORED));
+    enum sotto_err err = open_sealed(ctx, out, gcm, kn->b, kn->b + 32, aad, sealed);
     EVP_CIPHER_CTX_reset(ctx);                        /* wipes the key schedule; the cipher itself stays fetched */
-    if (ok) return SOTTO_OK;
-    sotto_wipe(out, body.size);                       /* GCM decrypts before it knows: nobody may see that text */
-    return SOTTO_ERR_AEAD;
+    return err;
+}
+
+/* The context of OpenSSL, whose own free wipes the key schedule. */
+struct sotto_gcm_kept { EVP_CIPHER_CTX *ctx; };
+
+struct sotto_gcm_kept *sotto_gcm_kept_new(const struct sotto_secret *key)
+{
+    SOTTO_ASSERT(gcm);
+    struct sotto_gcm_kept *s = malloc(sizeof *s);
+    if (!s) return NULL;
+    s->ctx = EVP_CIPHER_CTX_new();
+    if (s->ctx && EVP_CipherInit_ex2(s->ctx, gcm, key->b, NULL, 1, NULL)) return s;
+    sotto_gcm_kept_free(s);
+    return NULL;
+}
+
+void sotto_gcm_kept_free(struct sotto_gcm_kept *s)
+{
+    if (!s) return;
+    EVP_CIPHER_CTX_free(s->ctx);
+    free(s);
+}
+
+enum sotto_err sotto_gcm_kept_seal(struct sotto_gcm_kept *s, uint8_t *out, const uint8_t nonce[12], struct sotto_span aad, struct sotto_span plain)
+{
+    return too_long(aad, plain) ? SOTTO_ERR_RANGE : seal(s->ctx, out, NULL, NULL, nonce, aad, plain);
+}
+
+enum sotto_err sotto_gcm_kept_open(struct sotto_gcm_kept *s, uint8_t *out, const uint8_t nonce[12], struct sotto_span aad, struct sotto_span sealed)
+{
+    if (sealed.size < SOTTO_TAG_SIZE) return SOTTO_ERR_AEAD;
+    if (aad.size > INT_MAX || sealed.size > INT_MAX) return SOTTO_ERR_RANGE;
+    return open_sealed(s->ctx, out, NULL, NULL, nonce, aad, sealed);
 }
 
 /* libsodium keeps the key schedule and the powers for the tag, and looks at the tag before it decrypts anything; it wants a processor with

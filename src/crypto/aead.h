@@ -13,6 +13,15 @@ SOTTO_MUST_USE enum sotto_err sotto_gcm_seal(uint8_t *out, const struct sotto_kn
 /* ERR_AEAD; out is then zeroed. sealed.size >= 16, else ERR_AEAD. */
 SOTTO_MUST_USE enum sotto_err sotto_gcm_open(uint8_t *out, const struct sotto_kn *kn, struct sotto_span aad, struct sotto_span sealed);
 
+/* One key of AES-256-GCM for many texts one after the other: its schedule is made once, which costs more than sealing a thousand bytes.
+ * As secret as the key; free wipes it. Who seals gives every text a nonce of its own. Threads: one owner. */
+struct sotto_gcm_kept;
+struct sotto_gcm_kept *sotto_gcm_kept_new(const struct sotto_secret *key);                   /* NULL: out of memory */
+void sotto_gcm_kept_free(struct sotto_gcm_kept *s);                                          /* NULL is fine */
+/* As sotto_gcm_seal and sotto_gcm_open. */
+SOTTO_MUST_USE enum sotto_err sotto_gcm_kept_seal(struct sotto_gcm_kept *s, uint8_t *out, const uint8_t nonce[12], struct sotto_span aad, struct sotto_span plain);
+SOTTO_MUST_USE enum sotto_err sotto_gcm_kept_open(struct sotto_gcm_kept *s, uint8_t *out, const uint8_t nonce[12], struct sotto_span aad, struct sotto_span sealed);
+
 /* A key of AES-256-GCM taken apart once for many tries: where thousands of keys are tried on one text, making the key schedule would cost
  * more than the try. As secret as the key. Opaque. */
 struct sotto_gcm_key { _Alignas(16) uint8_t b[512]; };

@@ -117,6 +117,45 @@ static void gcm_refuses_every_change(void **state)
     for (size_t size = 0; size < 16; size++) assert_int_equal(sotto_gcm_open(out, &kn, sotto_span(NULL, 0), sotto_span(sealed, size)), SOTTO_ERR_AEAD);
 }
 
+/* A kept key, many texts sealed and opened as they come: what it does is what one call alone does, also after a refusal. */
+static void a_kept_key_does_the_same(void **state)
+{
+    (void)state;
+    struct sotto_kn kn;
+    struct sotto_secret key;
+    uint8_t text[TEXT_MAX], aad[TEXT_MAX], sealed[TEXT_MAX + 16], want[TEXT_MAX + 16], out[TEXT_MAX];
+    sotto_rng_fill(rng(), key.b, sizeof key.b);
+    memcpy(kn.b, key.b, 32);
+    struct sotto_gcm_kept *kept = sotto_gcm_kept_new(&key);
+    assert_non_null(kept);
+    for (int i = 0; i < 500; i++) {
+        size_t size = sotto_rng_below(rng(), TEXT_MAX + 1), aad_size = sotto_rng_below(rng(), TEXT_MAX + 1);
+        struct sotto_span a = sotto_span(aad, aad_size), s = sotto_span(sealed, size + 16);
+        sotto_rng_fill(rng(), text, sizeof text);
+        sotto_rng_fill(rng(), aad, sizeof aad);
+        sotto_rng_fill(rng(), kn.b + 32, 12);
+        assert_int_equal(sotto_gcm_seal(want, &kn, a, sotto_span(text, size)), SOTTO_OK);
+        if (i % 3) assert_int_equal(sotto_gcm_kept_seal(kept, sealed, kn.b + 32, a, sotto_span(text, size)), SOTTO_OK);
+        else memcpy(sealed, want, size + 16);
+        assert_memory_equal(sealed, want, size + 16);
+        if (i % 2) {
+            flip(sealed, size + 16);
+            memset(out, 0xaa, sizeof out);
+            assert_int_equal(sotto_gcm_kept_open(kept, out, kn.b + 32, a, s), SOTTO_ERR_AEAD);
+            assert_true(sotto_all_zero(out, size));
+            if (size < TEXT_MAX) assert_int_equal(out[size], 0xaa);
+        }
+        if (i % 5) {
+            assert_int_equal(sotto_gcm_kept_open(kept, out, kn.b + 32, a, sotto_span(want, size + 16)), SOTTO_OK);
+            assert_memory_equal(out, text, size);
+        }
+    }
+    for (size_t size = 0; size < 16; size++)
+        assert_int_equal(sotto_gcm_kept_open(kept, out, kn.b + 32, sotto_span(NULL, 0), sotto_span(sealed, size)), SOTTO_ERR_AEAD);
+    sotto_gcm_kept_free(kept);
+    sotto_gcm_kept_free(NULL);
+}
+
 static void xchacha_refuses_every_change(void **state)
 {
     (void)state;
@@ -250,8 +289,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_make_one_text), cmocka_unit_test(constructions_by_hand), cmocka_unit_test(eip712_domain_is_its_struct),
-        cmocka_unit_test(gcm_refuses_every_change), cmocka_unit_test(xchacha_refuses_every_change), cmocka_unit_test(ctr_is_a_stream),
-        cmocka_unit_test(ecies_round_trip), cmocka_unit_test(ecies_refuses_every_byte),
+        cmocka_unit_test(gcm_refuses_every_change), cmocka_unit_test(a_kept_key_does_the_same), cmocka_unit_test(xchacha_refuses_every_change),
+        cmocka_unit_test(ctr_is_a_stream), cmocka_unit_test(ecies_round_trip), cmocka_unit_test(ecies_refuses_every_byte),
     };
     if (sotto_crypto_init() != SOTTO_OK) return 1;
     sotto_rng_from_seed(&random_stream, test_seed(), "sealing test");
