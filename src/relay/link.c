@@ -316,6 +316,8 @@ static enum sotto_err take_status(struct sotto_rl *l, struct sotto_span payload)
     enum sotto_rl_direction mine = l->config.dialled ? SOTTO_RL_IR : SOTTO_RL_RI, theirs = l->config.dialled ? SOTTO_RL_RI : SOTTO_RL_IR;
     sotto_rl_keys_lane(&l->out, &keys, mine);
     sotto_rl_keys_lane(&l->in, &keys, theirs);
+    sotto_rl_lane_prepare(&l->out);
+    sotto_rl_lane_prepare(&l->in);
     memcpy(l->th, keys.th, sizeof l->th);
     SOTTO_WIPE(keys);
     drop_handshake(l);

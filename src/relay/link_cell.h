@@ -5,11 +5,11 @@
  *
  * The counter runs from 0 and is never sent. After every 65,536 cells the key is replaced and the old one wiped; iv and counter run on.
  * The length alone says the class, and a cell that does not open ends the link: nothing is tried twice under one counter.
- * Threads: one owner. Holds a key: sotto_rl_lane_end wipes it. */
+ * Threads: one owner. Holds a key: sotto_rl_lane_end wipes it. A lane is a plain value until it is prepared. */
 #ifndef SOTTO_RELAY_LINK_CELL_H
 #define SOTTO_RELAY_LINK_CELL_H
 
-#include "crypto/secret.h"
+#include "crypto/aead.h"
 #include "relay/link_code.h"
 
 #define SOTTO_RL_REKEY 65536u                     /* cells of one direction under one key */
@@ -21,10 +21,13 @@ struct sotto_rl_lane {
     struct sotto_secret key;
     uint8_t iv[12], th16[16], direction;
     uint64_t counter;                             /* cells sealed or opened so far */
+    struct sotto_gcm_kept *kept;                  /* with the key of now; NULL: each cell makes its own */
 };
 /* Made in its place: a lane that is returned would leave its key on the stack. */
 void sotto_rl_lane_begin(struct sotto_rl_lane *l, const struct sotto_secret *key, const uint8_t iv[12], const uint8_t th[32], enum sotto_rl_direction direction);
 void sotto_rl_lane_end(struct sotto_rl_lane *l);
+/* For a lane of many cells: makes the key schedule once for all cells of a key. Without memory for that it goes on as it was. */
+void sotto_rl_lane_prepare(struct sotto_rl_lane *l);
 
 /* What goes beside the key into the seal of the next cell. */
 void sotto_rl_nonce(uint8_t out[12], const struct sotto_rl_lane *l);

@@ -190,37 +190,52 @@ static void test_rekey(void **state)
 {
     (void)state;
     struct sotto_secret key, old;
-    uint8_t iv[12], th[32], plain[SOTTO_RL_PLAIN_L], back[SOTTO_RL_PLAIN_L], payload[SOTTO_RL_PAYLOAD_MAX];
+    uint8_t iv[12], th[32], plain[SOTTO_RL_PLAIN_L], back[SOTTO_RL_PLAIN_L], payload[SOTTO_RL_PAYLOAD_MAX], same[SOTTO_RL_PAYLOAD_MAX];
     enum sotto_rl_class c;
     size_t size;
     sotto_rng_fill(&rng.rng, key.b, 32);
     sotto_rng_fill(&rng.rng, iv, sizeof iv);
     sotto_rng_fill(&rng.rng, th, sizeof th);
     sotto_rng_fill(&rng.rng, plain, sizeof plain);
-    struct sotto_rl_lane out, in, other;
+    struct sotto_rl_lane out, in, other, prepared[2];     /* the same, with the schedule of each key made once */
     sotto_rl_lane_begin(&out, &key, iv, th, SOTTO_RL_IR);
     sotto_rl_lane_begin(&other, &key, iv, th, SOTTO_RL_RI);
-    in = out;
+    in = prepared[0] = prepared[1] = out;
+    for (unsigned i = 0; i < 2; i++) {
+        sotto_rl_lane_prepare(&prepared[i]);
+        assert_non_null(prepared[i].kept);
+    }
     old = key;
     for (unsigned i = 0; i < 3 * SOTTO_RL_REKEY / 2; i++) {
         enum sotto_rl_class want = i % 16 == 0 ? SOTTO_RL_L : SOTTO_RL_S;
         assert_int_equal(sotto_rl_seal(&out, payload, &size, want, plain), SOTTO_OK);
         assert_int_equal(size, SOTTO_RL_PAYLOAD_HEAD + (want == SOTTO_RL_L ? SOTTO_RL_CELL_L : SOTTO_RL_CELL_S));
+        assert_int_equal(sotto_rl_seal(&prepared[0], same, &size, want, plain), SOTTO_OK);
+        assert_memory_equal(same, payload, size);
         if (i % 4096 == 0) {
             struct sotto_rl_lane before = in;
             payload[size - 1 - i % 200] ^= 1;
             assert_int_equal(sotto_rl_open(&in, back, &c, sotto_span(payload, size)), SOTTO_ERR_CELL_OPEN);
+            assert_int_equal(sotto_rl_open(&prepared[1], back, &c, sotto_span(payload, size)), SOTTO_ERR_CELL_OPEN);
+            assert_true(sotto_all_zero(back, sotto_rl_plain(want)));
             payload[size - 1 - i % 200] ^= 1;
             assert_int_equal(sotto_rl_open(&other, back, &c, sotto_span(payload, size)), SOTTO_ERR_CELL_OPEN);
             assert_memory_equal(&in, &before, sizeof in);
         }
         assert_int_equal(sotto_rl_open(&in, back, &c, sotto_span(payload, size)), SOTTO_OK);
         assert_true(c == want && memcmp(back, plain, sotto_rl_plain(c)) == 0);
+        assert_int_equal(sotto_rl_open(&prepared[1], back, &c, sotto_span(payload, size)), SOTTO_OK);
+        assert_true(c == want && memcmp(back, plain, sotto_rl_plain(c)) == 0);
         assert_int_equal(memcmp(in.key.b, old.b, 32) == 0, i + 1 < SOTTO_RL_REKEY);
     }
     assert_memory_equal(&in, &out, sizeof in);
     sotto_rl_lane_end(&in);
     assert_true(sotto_all_zero(&in, sizeof in));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(prepared[i].kept && memcmp(prepared[i].key.b, out.key.b, 32) == 0 && prepared[i].counter == out.counter);
+        sotto_rl_lane_end(&prepared[i]);
+        assert_true(sotto_all_zero(&prepared[i], sizeof prepared[i]));
+    }
 }
 
 static void test_cell_sizes(void **state)
