@@ -78,6 +78,24 @@ static void test_round_trip(void **state)
     }
 }
 
+/* What is borrowed from a block is what stands in it; the same bytes written in any other way are not borrowed. */
+static void check_borrowed(struct sotto_buf *block, size_t n)
+{
+    struct sotto_span all = sotto_buf_span(block), plain = sotto_span(NULL, 0);
+    size_t head = block->size - n;
+    assert_int_equal(sotto_snappy_literal_plain(&plain, all), SOTTO_OK);
+    assert_true(plain.data == block->data + head && plain.size == n);
+    assert_int_equal(sotto_snappy_literal_plain(&plain, sotto_span_cut(all, 0, all.size - 1)), SOTTO_ERR_MISSING);
+    assert_int_equal(sotto_snappy_literal_plain(&plain, sotto_span(all.data, 0)), SOTTO_ERR_MISSING);
+    for (size_t i = 0; i < 8 * head; i++) {
+        block->data[i / 8] ^= (uint8_t)(1u << i % 8);
+        assert_int_equal(sotto_snappy_literal_plain(&plain, all), SOTTO_ERR_MISSING);
+        block->data[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    assert_int_equal(sotto_buf_add_u8(block, 0), SOTTO_OK);
+    assert_int_equal(sotto_snappy_literal_plain(&plain, sotto_buf_span(block)), SOTTO_ERR_MISSING);
+}
+
 /* One literal of every size: libsnappy reads it, and its length says nothing about what is in it. */
 static void test_literal(void **state)
 {
@@ -91,6 +109,7 @@ static void test_literal(void **state)
         assert_int_equal(block.size, n + (n < 128 ? 1 : n < 16384 ? 2 : 3) + (n <= 60 ? 1 : n <= 256 ? 2 : 3));
         assert_int_equal(sotto_snappy_inflate(&back, sotto_buf_span(&block), n), SOTTO_OK);
         assert_true(back.size == n && memcmp(back.data, text, n) == 0);
+        check_borrowed(&block, n);
         sotto_buf_free(&block);
         sotto_buf_free(&back);
     }
