@@ -127,22 +127,23 @@ void sotto_conns_seal(struct sotto_host *h)
     while (seal_some(h)) {}
 }
 
+static const struct sotto_span nothing;
+
 /* The place in the queue is taken before the frame is sealed: a sealed frame that is not sent would end the connection. */
-static enum sotto_err send_frame(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span payload, struct sotto_now now,
-                                 struct sotto_outq *out)
+static enum sotto_err send_frame(struct sotto_host *h, struct sotto_conn *c, unsigned code, struct sotto_span head, struct sotto_span payload,
+                                 struct sotto_now now, struct sotto_outq *out)
 {
     struct sotto_out *o = sotto_outq_add(out, SOTTO_OUT_SEND);
     if (!o) return SOTTO_ERR_FULL;
     o->conn = c->id;
-    enum sotto_err err = h->gathers ? sotto_frame_write_bare(&c->frames, &o->bytes, code, payload) : sotto_frame_write(&c->frames, &o->bytes, code, payload);
+    enum sotto_err err = sotto_frame_write_bare(&c->frames, &o->bytes, code, head, payload);
     if (err != SOTTO_OK) {
         out->count--;
         return err;
     }
-    if (h->gathers) {
-        if (h->bare_count == SOTTO_BARE_MAX) sotto_conns_seal(h);
-        h->bare[h->bare_count++] = (struct sotto_bare){ c, o->bytes.data, o->bytes.size };
-    }
+    if (h->bare_count == SOTTO_BARE_MAX) sotto_conns_seal(h);
+    h->bare[h->bare_count++] = (struct sotto_bare){ c, o->bytes.data, o->bytes.size };
+    if (!h->gathers) sotto_conns_seal(h);
     note_queued(c, o->bytes.size, now);
     return SOTTO_OK;
 }
@@ -151,10 +152,16 @@ enum sotto_err sotto_conn_send(struct sotto_host *h, struct sotto_conn *c, unsig
                                struct sotto_now now, struct sotto_outq *out)
 {
     if (payload.size > SOTTO_FRAME_SIZE_MAX) return SOTTO_ERR_FRAME_SIZE;
-    if (!c->compress) return send_frame(h, c, code, payload, now, out);
+    if (!c->compress) return send_frame(h, c, code, nothing, payload, now, out);
+    if (literal) {
+        uint8_t head[SOTTO_SNAPPY_LITERAL_EXTRA];
+        if (payload.size == 0 || payload.size > SOTTO_SNAPPY_LITERAL_MAX) return SOTTO_ERR_RANGE;
+        size_t n = sotto_snappy_literal_head(head, payload.size);
+        return send_frame(h, c, code, sotto_span(head, n), payload, now, out);
+    }
     struct sotto_buf block = sotto_buf_make(sotto_snappy_bound(payload.size));
-    enum sotto_err err = literal ? sotto_snappy_literal(&block, payload) : sotto_snappy_deflate(&block, payload);
-    if (err == SOTTO_OK) err = send_frame(h, c, code, sotto_buf_span(&block), now, out);
+    enum sotto_err err = sotto_snappy_deflate(&block, payload);
+    if (err == SOTTO_OK) err = send_frame(h, c, code, nothing, sotto_buf_span(&block), now, out);
     sotto_buf_free(&block);
     return err;
 }
@@ -237,7 +244,7 @@ static enum sotto_err send_hello(struct sotto_host *h, struct sotto_conn *c, str
 {
     struct sotto_buf payload = sotto_buf_make(SOTTO_HELLO_PAYLOAD_MAX);
     enum sotto_err err = sotto_hello_write(&payload, h->caps, h->config.capability_count, h->config.listen_port, h->key);
-    if (err == SOTTO_OK) err = send_frame(h, c, SOTTO_CODE_HELLO, sotto_buf_span(&payload), now, out);
+    if (err == SOTTO_OK) err = send_frame(h, c, SOTTO_CODE_HELLO, nothing, sotto_buf_span(&payload), now, out);
     sotto_buf_free(&payload);
     return err;
 }
@@ -412,6 +419,11 @@ static void got_message(struct sotto_host *h, struct sotto_conn *c, uint32_t cod
     enum sotto_err err = sotto_snappy_size(&size, payload, SOTTO_FRAME_SIZE_MAX);
     if (err == SOTTO_OK && size > h->config.message_max) {
         sotto_conn_end(h, c, SOTTO_END_TOO_BIG, now, out);
+        return;
+    }
+    struct sotto_span whole;
+    if (err == SOTTO_OK && sotto_snappy_literal_plain(&whole, payload) == SOTTO_OK) {          /* cells: nothing to unpack, so nothing to copy */
+        dispatch(h, c, code, whole, now, out);
         return;
     }
     struct sotto_buf plain = sotto_buf_make(h->config.message_max);

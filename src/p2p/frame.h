@@ -19,6 +19,7 @@ struct sotto_frames {
     struct sotto_ctr *seal, *open;
     struct sotto_aes *mac;
     struct sotto_keccak egress, ingress;
+    uint8_t egress_digest[16], ingress_digest[16];    /* of these states as they stand: every MAC asks for the one that the last one ended with */
 };
 
 SOTTO_MUST_USE enum sotto_err sotto_frames_begin(struct sotto_frames *out, const struct sotto_rlpx_secrets *secrets);   /* ERR_NOMEM */
@@ -32,7 +33,8 @@ SOTTO_MUST_USE enum sotto_err sotto_frame_write(struct sotto_frames *f, struct s
 
 /* In two steps: the frame without its MACs, then those of several connections at once, which costs less (crypto/hash.h). What stands there
  * is whole only after the second, and no other frame of the connection is sealed in between. */
-SOTTO_MUST_USE enum sotto_err sotto_frame_write_bare(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span payload);
+SOTTO_MUST_USE enum sotto_err sotto_frame_write_bare(struct sotto_frames *f, struct sotto_buf *out, unsigned code, struct sotto_span head,
+                                                     struct sotto_span payload);       /* head: what stands in front of the payload */
 #define SOTTO_FRAMES_SEAL_MAX 8u
 struct sotto_bare_frame { struct sotto_frames *frames; uint8_t *bytes; size_t size; };            /* from its header to its end; no connection twice */
 void sotto_frames_seal(const struct sotto_bare_frame *bare, unsigned count);                       /* count <= SOTTO_FRAMES_SEAL_MAX */

@@ -14,6 +14,7 @@ static inline void seal_mix(struct sotto_frames *f, uint8_t out[16], const uint8
     sotto_keccak_update(&f->egress, t, 16);
     sotto_keccak_final(&f->egress, digest);
     memcpy(out, digest, 16);
+    memcpy(f->egress_digest, digest, 16);
 }
 
 static inline void seal_data(struct sotto_frames *f, struct sotto_buf *wire, const uint8_t *data, uint32_t size)
