@@ -15,7 +15,7 @@
 #ifndef IPV6_ADDR_PREFERENCES
 #define IPV6_ADDR_PREFERENCES 72
 #endif
-#define SLICES_MAX 16u                      /* buffers of one write */
+#define SLICES_MAX 64u                      /* buffers of one write: a chunk of frames that carry a cell each */
 
 /*  DIALING -> OPEN -> FLUSHING -> CLOSING          DIALING, PROXY and OPEN also go straight to CLOSING
  *  DIALING -> PROXY -> OPEN                        with a proxy: it is reached, the peer not yet
