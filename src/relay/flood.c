@@ -22,7 +22,7 @@ enum { NOTICES = 8, DROPS = 3 };
 
 struct member {
     uint32_t peer;
-    bool pinned, inbound;
+    bool inbound;
     bool leaf, feed, filtered;
     struct sotto_bloom bloom;                     /* of a leaf that chose to trust us */
     double floor;
@@ -64,7 +64,12 @@ static struct member *find(const struct sotto_flood *f, uint32_t peer)
     return NULL;
 }
 
-static bool first_hop(const struct member *m) { return !m->inbound || m->pinned; }
+/* Dialled by us, or pinned: that may change while it is connected. */
+static bool first_hop(const struct sotto_flood *f, const struct member *m)
+{
+    struct sotto_peer_info info;
+    return !m->inbound || (sotto_host_peer(f->config.host, m->peer, &info) && info.is_static);
+}
 
 static void flush_soon(struct sotto_flood *f, struct member *m)
 {
@@ -149,7 +154,7 @@ static void offer_end(struct sotto_flood *f, struct offer *o) { *o = f->offers[-
 static bool may_offer(struct sotto_flood *f, const struct member *m, const struct sotto_pool_entry *e)
 {
     if (SOTTO_PLANTED(FLOOD_OWN_TO_ALL)) return true;
-    if (!first_hop(m) || sotto_shh_clock_off(f->config.shh)) return false;
+    if (!first_hop(f, m) || sotto_shh_clock_off(f->config.shh)) return false;
     return f->offer_count < SOTTO_FLOOD_OFFERS_MAX && !offer_of(f, e->hash);
 }
 
@@ -468,7 +473,7 @@ void sotto_flood_up(struct sotto_flood *f, uint32_t peer, struct sotto_now now)
         return;
     }
     uint64_t cells = link.peer->cells_rate, window = cells < SOTTO_FLOOD_WINDOW_MAX * 4 / 5 ? cells + cells / 4 : SOTTO_FLOOD_WINDOW_MAX;
-    *m = (struct member){ .peer = peer, .inbound = info.inbound, .pinned = info.is_static, .leaf = link.peer->roles & SOTTO_RL_LEAF,
+    *m = (struct member){ .peer = peer, .inbound = info.inbound, .leaf = link.peer->roles & SOTTO_RL_LEAF,
                           .floor = rating_of(link.peer->floor_bits), .known = sotto_ids_make(SOTTO_SHH_KNOWN_MAX), .flush_us = NONE, .serve_us = NONE };
     m->announce = sotto_bucket_make(SOTTO_FLOOD_ANNOUNCE_RATE, SOTTO_FLOOD_ANNOUNCE_BURST, now.mono_us);
     m->window = sotto_bucket_make(cells < SOTTO_FLOOD_ANNOUNCE_RATE ? (uint32_t)(cells + 1) / 2 : SOTTO_FLOOD_ANNOUNCE_RATE, (uint32_t)window, now.mono_us);
@@ -600,7 +605,7 @@ void sotto_flood_floor(struct sotto_flood *f, struct sotto_now now)
 unsigned sotto_flood_first_hops(const struct sotto_flood *f)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < f->count; i++) count += first_hop(f->members[i]);
+    for (unsigned i = 0; i < f->count; i++) count += first_hop(f, f->members[i]);
     return count;
 }
 
@@ -615,7 +620,7 @@ double sotto_flood_wanted(const struct sotto_flood *f, double floor)
     double floors[SOTTO_SHH_PEERS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < f->count && count < SOTTO_SHH_PEERS_MAX; i++)
-        if (first_hop(f->members[i])) floors[count++] = f->members[i]->floor;
+        if (first_hop(f, f->members[i])) floors[count++] = f->members[i]->floor;
     if (count == 0) return floor;
     qsort(floors, count, sizeof *floors, by_value);
     double median = floors[(count - 1) / 2];      /* of two the milder, as in whisper/shh.c */

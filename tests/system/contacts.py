@@ -77,16 +77,22 @@ class Contacts(Scenario):
             self.refused(1002, alice.call, "message send", chat=bob.account, text="we never met")
             self.assertEqual(alice.call("contact list"), before)
 
-    def test_relay_plain_takes_effect_at_once(self):
-        with Network(2, flags={"relay.plain": None}) as net:
-            link = net.bob.call("account link")["link"]
-            net.alice.call("contact add", link=link, alias="bob", note="waiting")
-            net.alice.until(lambda: net.alice.call("relay stats")["waiting"] == 1, what="a cell that waits for a first hop")
-            self.assertEqual(net.alice.call("node status")["parts"]["relay"]["state"], "down")
-            self.assertEqual(net.alice.call("relay stats")["emitted"], 0)
-            net.alice.call("config set", key="relay.plain", value="true")
-            self.assertEqual(net.alice.call("node status")["parts"]["relay"]["state"], "up")
-            net.bob.wait("contact.request")
+    def test_links_need_no_relay_plain(self):
+        """Who only has neighbours that speak sotto/1 sends, and says who may know it; who has none waits."""
+        with Network(3, flags={"relay.plain": None}) as net:
+            alone = net.nodes[0]                           # dials nobody; others dial it
+            alone.until(lambda: len(alone.call("network peers")["items"]) == 2, what="two neighbours that dialled it")
+            alone.job("account create", name="Carol", passphrase="")
+            alone.call("contact add", link=net.bob.link, alias="bob", note="waiting")
+            alone.until(lambda: alone.call("relay stats")["waiting"] == 1, what="a cell that waits for a first hop")
+            self.assertEqual(alone.call("node status")["parts"]["relay"]["state"], "down")
+            net.meet()
+            relay = net.alice.call("node status")["parts"]["relay"]
+            self.assertEqual((relay["state"], "may know that it is yours" in relay["text"]), ("up", True))
+            self.assertEqual(alone.call("relay stats")["emitted"], 0)
+            alone.call("peer add", address=net.bob.ready["peer"])         # the connection is there; now it is one of ours
+            net.bob.until(lambda: len([c for c in net.bob.call("contact list")["items"] if c["state"] != "mutual"]) == 1, what="the request of who waited")
+            alone.until(lambda: alone.call("relay stats")["emitted"] == 1, what="it has left")
 
 
 if __name__ == "__main__":

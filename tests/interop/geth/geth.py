@@ -101,6 +101,39 @@ class Crossing(Scenario):
         self.both_ways(3)
 
 
+class Apart(Network):
+    """Nodes that do not know of each other."""
+    DIALS = {2: [], 3: []}
+
+
+class Plain(Scenario):
+    """A neighbour that speaks shh/6 alone carries what people write only where they allow it, and then beside neighbours that speak sotto/1."""
+
+    def test_relay_plain_takes_effect_at_once(self):
+        with Apart(3, flags={**EASY, "relay.plain": None}) as net, Geth(net.folder, "geth") as geth:
+            geth.start(minPow=LEAST_WORK, count=True)
+            net.alice.call("peer add", address=geth.enode)
+            net.bob.call("peer add", address=geth.enode)
+            net.alice.until(lambda: [p["capabilities"] for p in net.alice.call("network peers")["items"] if p["state"] == "up"] == [["shh/6"]], what="geth")
+            net.alice.call("contact add", link=net.bob.link, alias="bob", note="waiting")
+            net.alice.until(lambda: net.alice.call("relay stats")["waiting"] == 1, what="a cell that waits for a first hop")
+            relay = net.alice.call("node status")["parts"]["relay"]
+            self.assertEqual((relay["state"], "messages wait" in relay["text"]), ("down", True))
+            self.assertEqual(net.alice.call("relay stats")["emitted"], 0)
+            net.alice.call("config set", key="relay.plain", value="true")
+            self.assertEqual(net.alice.call("node status")["parts"]["relay"]["state"], "up")
+            net.bob.wait("contact.request")
+            net.bob.call("contact accept", contact=net.alice.account, alias="alice")      # his cells wait: he allows nothing
+            net.bob.until(lambda: net.bob.call("relay stats")["waiting"] >= 1, what="an answer that waits")
+            net.bob.call("peer add", address=net.alice.ready["peer"])     # a link: the answer leaves by it, geth or not
+            net.mutual()
+            net.bob.call("message send", chat="alice", text="By whom did this come?")
+            net.alice.wait("message.new")
+            both = {tuple(p["capabilities"]) for p in net.bob.call("network peers")["items"] if p["state"] == "up"}
+            self.assertEqual(both, {("shh/6",), ("shh/6", "sotto/1")})
+            self.assertFalse(geth.dropped())
+
+
 class Wishes(Scenario):
     """What geth asks for while it runs is what it gets from sottod: nothing below, and what was held back as soon as it wants it."""
 
