@@ -65,6 +65,11 @@ uint64_t sotto_host_deadline(const struct sotto_host *h)
     return UINT64_MAX;
 }
 void sotto_host_quit(struct sotto_host *h, struct sotto_now now, struct sotto_outq *out) { (void)h, (void)now, (void)out; }
+enum sotto_err sotto_host_probe(struct sotto_host *h, const struct sotto_enode *node, uint32_t token, struct sotto_now now, struct sotto_outq *out)
+{
+    (void)h, (void)node, (void)token, (void)now, (void)out;
+    return SOTTO_ERR_FULL;
+}
 bool sotto_host_peer_at(const struct sotto_host *h, unsigned index, struct sotto_peer_info *out) { (void)h, (void)index, (void)out; return false; }
 bool sotto_host_peer(const struct sotto_host *h, uint32_t peer, struct sotto_peer_info *out)
 {

@@ -94,12 +94,14 @@ static void external(struct sotto_discovery *d, const struct sotto_disc_out *o)
     seq_store(d, o->seq);
     sotto_log_line(d->node->log, SOTTO_LOG_INFO, "discovery", "record", "seq=%llu address=%d", (unsigned long long)o->seq, o->addr.family != 0);
     if (o->addr.family) sotto_network_external(d->node, &o->addr);
+    sotto_net_own_record(d->node->net, sotto_discv4_record(d->core));
 }
 
 static void record(struct sotto_discovery *d, const struct sotto_disc_out *o, struct sotto_now now)
 {
     struct sotto_enr enr;
     if (sotto_enr_read(&enr, sotto_span(o->bytes, o->size)) != SOTTO_OK || (!enr.sotto && !d->bridge)) return;
+    sotto_net_record(d->node->net, sotto_span(o->bytes, o->size));
     offer(d, o, known_add(d, o->key), now);
 }
 
@@ -287,5 +289,7 @@ json_t *sotto_discovery_json(struct sotto_node *n)
     for (; d && d->core && sotto_discv4_node_at(d->core, nodes, &node, &live); nodes++) alive += live;
     json_object_set_new(o, "nodes", json_integer(nodes));
     json_object_set_new(o, "live", json_integer(alive));
+    static const char *const reach[] = { [SOTTO_REACH_UNKNOWN] = "unknown", [SOTTO_REACH_YES] = "yes", [SOTTO_REACH_NO] = "no" };
+    json_object_set_new(o, "reached", json_string(reach[sotto_net_reach(n->net, sotto_io_now())]));
     return o;
 }

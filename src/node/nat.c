@@ -48,6 +48,7 @@ static void tell(struct sotto_nat *nat, const struct sotto_addr *addr)
     static const struct sotto_addr nowhere;
     nat->node->self.addr = addr ? *addr : nat->home;
     sotto_discovery_announce(nat->node, addr ? addr : &nowhere);
+    sotto_net_port(nat->node->net, addr ? addr->port : nat->home.port, sotto_io_now());
 }
 
 static void run(void *arg, const atomic_bool *cancel)
@@ -208,8 +209,11 @@ bool sotto_nat_words(const struct sotto_node *n, char what[160], char why[240], 
     const struct sotto_map_try *t = last_try(nat);
     if (nat->core.mapped) {
         snprintf(what, 160, "A router leads port %u to this node (%s).", nat->core.have.addr.port, sotto_map_method_text(nat->core.have.method));
-        snprintf(why, 240, "That others get through it has not been tried.");
-        return true;
+        enum sotto_reach reach = sotto_net_reach(n->net, sotto_io_now());
+        snprintf(why, 240, reach == SOTTO_REACH_YES ? "Neighbours have dialled it and got through."
+                           : reach == SOTTO_REACH_NO ? "Neighbours have dialled it and did not get through." : "That others get through it no neighbour has tried yet.");
+        if (reach == SOTTO_REACH_NO) *todo = "The router says one thing and does another: forward the node's TCP and UDP port by hand, or set network.nat to false.";
+        return reach != SOTTO_REACH_NO;
     }
     if (!nat->core.answered) {
         snprintf(what, 160, "The router is being asked for a port.");

@@ -163,7 +163,8 @@ static enum sotto_err core_new(struct sotto_node *n, const struct sotto_addr *bo
         .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .emit_mean_us = 500000,
         .flush_mean_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_FLUSH), .gather_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_GATHER),
         .rate = (uint32_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_ENVELOPES),
-        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .book = n->book, .slots = slots_of(n),
+        .pool_bytes_max = sotto_config_number(n->config, SOTTO_KEY_RELAY_POOL), .pool_entries_max = 65536, .outbox_max = 64, .book = n->book,
+        .bridge = sotto_config_bool(n->config, SOTTO_KEY_WHISPER_BRIDGE), .dials_back = !n->proxy_only, .slots = slots_of(n),
         .rng = &n->rng.rng, .log = n->log,
     };
     if (err == SOTTO_OK) err = sotto_net_new(&n->net, &config);

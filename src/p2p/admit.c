@@ -5,7 +5,7 @@ struct sotto_conn *sotto_host_by_key(const struct sotto_host *h, const uint8_t k
 {
     for (unsigned i = 0; i < h->conn_count; i++) {
         struct sotto_conn *c = h->conns[i];
-        if (c->key_known && c->state != SOTTO_CONN_CLOSING && memcmp(c->key, key, 64) == 0) return c;
+        if (c->key_known && !c->probe && c->state != SOTTO_CONN_CLOSING && memcmp(c->key, key, 64) == 0) return c;
     }
     return NULL;
 }
@@ -72,7 +72,7 @@ enum sotto_end sotto_host_admit(struct sotto_host *h, struct sotto_conn *c, stru
     struct sotto_conn *other = NULL;
     for (unsigned i = 0; i < h->conn_count; i++) {
         struct sotto_conn *o = h->conns[i];
-        if (o != c && o->key_known && o->state != SOTTO_CONN_CLOSING && memcmp(o->key, c->key, 64) == 0 && (!other || o->state > other->state)) other = o;
+        if (o != c && o->key_known && !o->probe && o->state != SOTTO_CONN_CLOSING && memcmp(o->key, c->key, 64) == 0 && (!other || o->state > other->state)) other = o;
     }
     if (other) {
         /* Both dialled at once. While our dial has no TCP yet, the peer has not learnt who is calling: theirs stays. After our
@@ -84,7 +84,7 @@ enum sotto_end sotto_host_admit(struct sotto_host *h, struct sotto_conn *c, stru
         if (s) s->conn = c->id;
         for (unsigned i = 0; i < h->conn_count; i++) {                         /* two of them if it has two addresses */
             struct sotto_conn *o = h->conns[i];
-            if (o != c && o->key_known && memcmp(o->key, c->key, 64) == 0)
+            if (o != c && o->key_known && !o->probe && memcmp(o->key, c->key, 64) == 0)
                 sotto_conn_end(h, o, o->state == SOTTO_CONN_DIALING ? SOTTO_END_REPLACED : SOTTO_END_ALREADY, now, out);
         }
     }

@@ -301,7 +301,8 @@ static void read_keys(struct sotto_host *h, struct sotto_conn *c, struct sotto_n
     expect_head(c);
     c->proven = true;
     move(c, SOTTO_CONN_HELLO);                        /* Hello and its refusals go out without waiting for theirs */
-    if (verdict != SOTTO_ENDS) sotto_conn_end(h, c, verdict, now, out);
+    if (c->probe) sotto_conn_end(h, c, SOTTO_END_REQUESTED, now, out);       /* that was all we wanted to know */
+    else if (verdict != SOTTO_ENDS) sotto_conn_end(h, c, verdict, now, out);
     else if (send_hello(h, c, now, out) != SOTTO_OK) sotto_conn_end(h, c, SOTTO_END_SHED, now, out);
 }
 

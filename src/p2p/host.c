@@ -27,7 +27,7 @@ enum sotto_err sotto_host_new(struct sotto_host **out, const struct sotto_host_c
     memcpy(h->key, key, sizeof key);
     if (config->capability_count) memcpy(h->caps, config->capabilities, config->capability_count * sizeof *h->caps);
     h->config.capabilities = h->caps;
-    h->conn_max = config->inbound_max + config->outbound_max + config->static_max + SOTTO_HANDSHAKES_MAX;
+    h->conn_max = config->inbound_max + config->outbound_max + config->static_max + SOTTO_HANDSHAKES_MAX + SOTTO_PROBES_MAX;
     if (config->book) h->conn_max += config->outbound_max + 2;         /* second addresses, and the feeler's */
     h->conns = calloc(h->conn_max, sizeof(struct sotto_conn *));
     h->statics = calloc(config->static_max + 1u, sizeof *h->statics);
@@ -159,6 +159,7 @@ static void sweep(struct sotto_host *h, struct sotto_now now, struct sotto_outq 
             if (cap->down) cap->down(cap->owner, c->id, now);
         }
         sotto_outbound_ended(h, c, now);
+        if (c->probe && h->config.probed) h->config.probed(h->config.probe_owner, c->probe, c->proven, now);
         sotto_conn_free(h, c);
         i = 0;
     }
@@ -381,13 +382,25 @@ static void info_of(const struct sotto_host *h, struct sotto_peer_info *out, con
     out->score = c->key_known ? sotto_rep_node_score(h->rep, c->key, heard) : 0;
 }
 
+enum sotto_err sotto_host_probe(struct sotto_host *h, const struct sotto_enode *node, uint32_t token, struct sotto_now now, struct sotto_outq *out)
+{
+    unsigned count = 0;
+    SOTTO_ASSERT(token);
+    for (unsigned i = 0; i < h->conn_count; i++) count += h->conns[i]->probe != 0;
+    if (h->quitting || memcmp(node->key, h->key, 64) == 0) return SOTTO_ERR_STATE;
+    struct sotto_conn *c = count < SOTTO_PROBES_MAX ? sotto_host_connect(h, node, now, out) : NULL;
+    if (!c) return SOTTO_ERR_FULL;
+    c->probe = token;
+    return SOTTO_OK;
+}
+
 bool sotto_host_peer_at(const struct sotto_host *h, unsigned index, struct sotto_peer_info *out)
 {
-    if (index < h->conn_count) {
-        info_of(h, out, h->conns[index]);
+    for (unsigned i = 0; i < h->conn_count; i++) {
+        if (h->conns[i]->probe || index-- > 0) continue;
+        info_of(h, out, h->conns[i]);
         return true;
     }
-    index -= h->conn_count;
     for (unsigned i = 0; i < h->static_count; i++) {
         const struct sotto_static *s = &h->statics[i];
         if (s->conn || index-- > 0) continue;

@@ -52,6 +52,8 @@ struct sotto_host_config {
     struct sotto_book *book;              /* p2p/book.h: general peers are dialled from it; outlives the host. NULL: static peers only */
     struct sotto_rng *rng;
     struct sotto_log *log;                /* may be NULL */
+    void *probe_owner;
+    void (*probed)(void *owner, uint32_t token, bool reached, struct sotto_now now);      /* what sotto_host_probe found; inside a step. May be NULL */
 };
 
 struct sotto_peer_info {
@@ -106,6 +108,11 @@ void sotto_host_offend(struct sotto_host *h, uint32_t peer, int score, const cha
 /* Stop reading that peer until the time (rate limits). */
 void sotto_host_pause(struct sotto_host *h, uint32_t peer, uint64_t until_us, struct sotto_outq *out);
 size_t sotto_host_backlog(const struct sotto_host *h, uint32_t peer);    /* bytes handed to SEND and not yet reported SENT */
+
+/* Is this node reached at this address? Dials it, waits until it has proven its key, and closes; config.probed says so, once, with this token (not 0).
+ * ERR_FULL: SOTTO_PROBES_MAX are under way, or no place. ERR_STATE: quitting, or it is this node itself. */
+#define SOTTO_PROBES_MAX 4u
+SOTTO_MUST_USE enum sotto_err sotto_host_probe(struct sotto_host *h, const struct sotto_enode *node, uint32_t token, struct sotto_now now, struct sotto_outq *out);
 
 unsigned sotto_host_peers(const struct sotto_host *h);                   /* in state up */
 /* Walks all connections and configured static peers that are not connected; returns false past the end. index from 0. */

@@ -89,6 +89,7 @@ struct sotto_conn {
     bool proven, told, ours;              /* the peer's key was proven; it said Disconnect; the end is our doing and no fault of the peer's */
     uint32_t ticket;                      /* of the dial (p2p/dial.h) that wants this connection, 0: none */
     bool feeler;                          /* ends with Hello */
+    uint32_t probe;                       /* token of sotto_host_probe: ends with its keys, and is nobody's neighbour; 0: none */
     bool paused;
     bool close_due, close_soft;           /* CLOSING: CLOSE is not in the queue yet; with token 1 */
     struct sotto_addr addr;

@@ -24,6 +24,7 @@ struct sotto_net {
     struct sotto_pool *pool;
     struct sotto_links *links;
     struct sotto_flood *flood;
+    struct sotto_peers *peers;
     struct outbox outbox;
     struct sotto_outq *out;                       /* of the step in progress */
     uint64_t delivered_seq;                       /* arrivals up to this one were handed out */
@@ -52,18 +53,27 @@ static void link_up(void *owner, uint32_t peer, struct sotto_now now)
 {
     struct sotto_net *n = owner;
     sotto_flood_up(n->flood, peer, now);
+    sotto_peers_up(n->peers, peer, now);
 }
 
 static void link_message(void *owner, uint32_t peer, const struct sotto_rl_message *m, struct sotto_now now)
 {
     struct sotto_net *n = owner;
     sotto_flood_message(n->flood, peer, m, now);
+    sotto_peers_message(n->peers, peer, m, now);
 }
 
 static void link_down(void *owner, uint32_t peer, struct sotto_now now)
 {
     struct sotto_net *n = owner;
     sotto_flood_down(n->flood, peer, now);
+    sotto_peers_down(n->peers, peer, now);
+}
+
+static void probed(void *owner, uint32_t token, bool reached, struct sotto_now now)
+{
+    struct sotto_net *n = owner;
+    sotto_peers_probed(n->peers, token, reached, now);
 }
 
 /* What STATUS says of us. Nothing in it is private, and there is no clock. */
@@ -103,7 +113,7 @@ static enum sotto_err build(struct sotto_net *n)
     struct sotto_host_config host = {
         .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = slots.inbound, .outbound_max = slots.outbound,
         .static_max = slots.statics, .message_max = MESSAGE_MAX, .capabilities = capabilities, .capability_count = c->whisper_only ? 1 : 2,
-        .book = c->book, .rng = c->rng, .log = c->log,
+        .book = c->book, .rng = c->rng, .log = c->log, .probe_owner = n, .probed = probed,
     };
     err = sotto_host_new(&n->host, &host);
     SOTTO_WIPE(host.key);
@@ -112,7 +122,9 @@ static enum sotto_err build(struct sotto_net *n)
     sotto_links_attach(n->links, n->host);
     sotto_shh_mute(n->shh, !c->plain);
     struct sotto_flood_config flood = { n->pool, n->shh, n->links, n->host, c->flush_mean_us, c->rng, c->log, n, first_hop };
-    return sotto_flood_new(&n->flood, &flood);
+    SOTTO_TRY(sotto_flood_new(&n->flood, &flood));
+    struct sotto_peers_config peers = { n->links, n->host, c->book, c->local, c->bridge, c->dials_back, c->listen_port, c->rng, c->log };
+    return sotto_peers_new(&n->peers, &peers);
 }
 
 enum sotto_err sotto_net_new(struct sotto_net **out, const struct sotto_net_config *config)
@@ -149,6 +161,7 @@ void sotto_net_free(struct sotto_net *n)
     if (!n) return;
     sotto_host_free(n->host);
     sotto_flood_free(n->flood);
+    sotto_peers_free(n->peers);
     sotto_links_free(n->links);
     sotto_shh_free(n->shh);
     sotto_pool_free(n->pool);
@@ -405,6 +418,7 @@ static void enter(struct sotto_net *n, struct sotto_now now, struct sotto_outq *
     n->wall_ms = now.wall_ms;
     sotto_shh_enter(n->shh, out);
     sotto_flood_enter(n->flood, out);
+    sotto_peers_enter(n->peers, out);
     sotto_links_enter(n->links, out);
 }
 
@@ -418,6 +432,7 @@ static void done(struct sotto_net *n)
 {
     sotto_shh_enter(n->shh, NULL);
     sotto_flood_enter(n->flood, NULL);
+    sotto_peers_enter(n->peers, NULL);
     sotto_links_enter(n->links, NULL);
     n->out = NULL;
 }
@@ -438,6 +453,7 @@ static void leave(struct sotto_net *n, struct sotto_now now)
     serve_queue(n, now);
     sotto_shh_tick(n->shh, now);
     sotto_flood_tick(n->flood, now);
+    sotto_peers_tick(n->peers, now);
     sotto_links_tick(n->links, now);
     serve_sent(n, now);
     deliver(n);
@@ -469,6 +485,7 @@ uint64_t sotto_net_deadline(const struct sotto_net *n)
     uint64_t at = sotto_host_deadline(n->host);
     earliest(&at, sotto_shh_deadline(n->shh));
     earliest(&at, sotto_flood_deadline(n->flood));
+    earliest(&at, sotto_peers_deadline(n->peers));
     earliest(&at, sotto_links_deadline(n->links));
     earliest(&at, sotto_pool_floor_deadline(n->pool));
     uint64_t expiry = sotto_pool_next_expiry(n->pool);
@@ -503,6 +520,11 @@ struct sotto_net_neighbour sotto_net_neighbour(const struct sotto_net *n, uint32
     out.link = peer && sotto_links_info(n->links, peer, &out.rl);
     return out;
 }
+
+void sotto_net_record(struct sotto_net *n, struct sotto_span record) { (void)!sotto_peers_record(n->peers, record); }
+void sotto_net_own_record(struct sotto_net *n, const struct sotto_enr_record *record) { sotto_peers_own(n->peers, record); }
+void sotto_net_port(struct sotto_net *n, uint16_t port, struct sotto_now now) { sotto_peers_port(n->peers, port, now); }
+enum sotto_reach sotto_net_reach(const struct sotto_net *n, struct sotto_now now) { return sotto_peers_reach(n->peers, now); }
 
 unsigned sotto_net_first_hops(const struct sotto_net *n, bool *links)
 {
@@ -683,6 +705,8 @@ void sotto_net_quit(struct sotto_net *n, struct sotto_now now, struct sotto_outq
         struct sotto_out *cancel = c->phase == SOTTO_CELL_WORKING ? sotto_outq_add(out, SOTTO_OUT_MINE_CANCEL) : NULL;
         if (cancel) cancel->token = c->token;
     }
+    sotto_peers_going(n->peers, now);
+    sotto_links_tick(n->links, now);
     sotto_host_quit(n->host, now, out);
     done(n);
 }

@@ -11,7 +11,7 @@
 #define SOTTO_RELAY_NET_H
 
 #include "p2p/host.h"
-#include "relay/link.h"
+#include "relay/peers.h"
 #include "whisper/pool.h"
 #include "whisper/rules.h"
 
@@ -30,6 +30,8 @@ struct sotto_net_config {
     uint64_t pool_bytes_max;              /* 64 MiB */
     uint32_t pool_entries_max;            /* 65,536 */
     unsigned outbox_max;                  /* 64 own cells */
+    bool bridge;                          /* whisper.bridge: neighbours may name nodes that speak Whisper alone */
+    bool dials_back;                      /* neighbours may ask whether they are reached: not with network.proxy_only */
     struct sotto_net_slots { bool own; uint16_t inbound, outbound, statics; } slots;      /* limits.*; not own: 36, 8, 6 */
     struct sotto_book *book;              /* p2p/book.h, may be NULL; outlives the net */
     struct sotto_rng *rng;
@@ -87,6 +89,13 @@ struct sotto_net_neighbour {
 struct sotto_net_neighbour sotto_net_neighbour(const struct sotto_net *n, uint32_t peer);
 /* Who may be the first to have an own message: links, and, with relay.plain and no link, Whisper neighbours. */
 unsigned sotto_net_first_hops(const struct sotto_net *n, bool *links);
+
+/* What neighbours tell each other of the network (relay/peers.h): a record that discovery has verified, our own, and the port at which others reach us where
+ * a router gave another one than we listen on. */
+void sotto_net_record(struct sotto_net *n, struct sotto_span record);
+void sotto_net_own_record(struct sotto_net *n, const struct sotto_enr_record *record);
+void sotto_net_port(struct sotto_net *n, uint16_t port, struct sotto_now now);
+enum sotto_reach sotto_net_reach(const struct sotto_net *n, struct sotto_now now);
 
 const struct sotto_pool *sotto_net_pool(const struct sotto_net *n);
 struct sotto_net_stats {                  /* relay stats (experience.md 2.2) */
