@@ -337,6 +337,7 @@ static void take_pong(struct sotto_rl *l, const uint8_t nonce[8])
     if (!l->ping_open || l->ping_due || memcmp(nonce, l->ping, sizeof l->ping) != 0) return;
     l->ping_open = false;
     l->rtt_us = l->mono_us > l->ping_us ? l->mono_us - l->ping_us : 1;
+    l->ping_us = l->mono_us;                      /* from here: it may have got the PING just now, and answers the next one no sooner */
 }
 
 static void take_ping(struct sotto_rl *l, const uint8_t nonce[8])
