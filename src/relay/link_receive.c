@@ -37,13 +37,22 @@ struct trial {
     size_t start[SOTTO_RL_CHANNELS];              /* where the open message begins in parts */
 };
 
+/* A link may hold as much as it leaves for the others. So n links that open messages and never end them get an n+1st part each, and as much is
+ * left for the next one: nobody is shut out by those who were here before. */
+static bool may_grow(const struct sotto_rl_receive *r, size_t more)
+{
+    size_t held = more, left = r->budget->max - r->budget->used;
+    for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++) held += r->parts[i].cap;
+    return more <= left && held <= left - more;
+}
+
 static enum sotto_err keep_part(struct sotto_rl_receive *r, unsigned channel, struct sotto_span body)
 {
     struct sotto_buf *b = &r->parts[channel];
     size_t cap = b->cap ? b->cap : PARTS_FIRST, need = b->size + body.size;
     while (cap < need) cap = cap > b->max / 2 ? b->max : cap * 2;
     if (cap > b->cap) {                           /* the shared budget is asked before */
-        if (cap - b->cap > r->budget->max - r->budget->used) return SOTTO_ERR_FULL;
+        if (!may_grow(r, cap - b->cap)) return SOTTO_ERR_FULL;
         size_t before = b->cap;
         SOTTO_TRY(sotto_buf_reserve(b, cap - b->size));
         r->budget->used += b->cap - before;

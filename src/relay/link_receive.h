@@ -13,7 +13,7 @@
 
 #define SOTTO_RL_MESSAGE_MAX ((2u << 20) + 4096u) /* the largest ledger message */
 #define SOTTO_RL_MESSAGE_US (60u * 1000000u)      /* from its first fragment to its last */
-#define SOTTO_RL_BUDGET_MAX (32u << 20)           /* open messages of all links of a node */
+#define SOTTO_RL_BUDGET_MAX (32u << 20)           /* open messages of all links of a node; one link holds at most what it leaves free */
 
 struct sotto_rl_budget { size_t used, max; };     /* bytes; one for all links of a node, and one owner */
 

@@ -125,7 +125,7 @@ static void test_budget(void **state)
     struct sotto_rl_receive r = begin();
     struct plain p = { .at = 0 };
     add(&p, 0x22, 0xc2, filler, 1000);
-    budget.max = 2048;
+    budget.max = 4096;                            /* half of it for one link */
     assert_int_equal(cell(&r, &p), SOTTO_OK);
     assert_int_equal(budget.used, 2048);
     p.at = 0;
@@ -134,6 +134,43 @@ static void test_budget(void **state)
     assert_int_equal(cell(&r, &p), SOTTO_ERR_FULL);
     assert_true(r.used[2] == used && r.cells == 2 && r.parts[2].size == 1000);
     finish(&r);
+}
+
+/* Links that open messages on all channels and never end them leave room for one that came later, whatever they try. */
+static void test_shared(void **state)
+{
+    (void)state;
+    enum { HOGS = 6, STEPS = 8000 };
+    static const uint8_t codes[SOTTO_RL_CHANNELS] = { SOTTO_RL_PEERS, SOTTO_RL_STEM_TX, 0x26, 0x42 };
+    struct sotto_rl_receive hog[HOGS], late;
+    for (unsigned i = 0; i < HOGS; i++) {
+        hog[i] = begin();
+        for (unsigned ch = 1; ch < SOTTO_RL_CHANNELS; ch++) hog[i].limit[ch] = 4u << 20;
+    }
+    for (unsigned step = 0, stuck = 0; step < STEPS && stuck < HOGS; step++) {
+        stuck = 0;
+        for (unsigned i = 0; i < HOGS; i++) {
+            unsigned ch = step % SOTTO_RL_CHANNELS, more = step < SOTTO_RL_CHANNELS ? 0xc0 : 0x80;
+            struct plain p = { .at = 0 };
+            add(&p, codes[ch], (uint8_t)(more | ch), filler, 1100);
+            stuck += cell(&hog[i], &p) == SOTTO_ERR_FULL;
+        }
+    }
+    assert_in_range(budget.used, SOTTO_RL_BUDGET_MAX / 2, SOTTO_RL_BUDGET_MAX - (SOTTO_RL_BUDGET_MAX / (HOGS + 1)));
+    size_t before = budget.used;
+    late = sotto_rl_receive(&budget, 5, false, SOTTO_RL_MESSAGE_MAX * 2);
+    struct plain p = { .at = 0 };
+    add(&p, SOTTO_RL_READY, 0x40, "\xc1\x05", 2);
+    assert_int_equal(cell(&late, &p), SOTTO_OK);
+    for (unsigned i = 0; i < SOTTO_RL_MESSAGE_MAX / 1100; i++) {
+        p.at = 0;
+        add(&p, 0x26, i == 0 ? 0xc2 : 0x82, filler, 1100);
+        assert_int_equal(cell(&late, &p), SOTTO_OK);
+    }
+    sotto_rl_receive_end(&late);
+    assert_int_equal(budget.used, before);
+    for (unsigned i = 0; i < HOGS; i++) sotto_rl_receive_end(&hog[i]);
+    assert_int_equal(budget.used, 0);
 }
 
 /* Many fragments of several messages in one cell; the last of one and the first of the next side by side. */
@@ -255,7 +292,7 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_largest), cmocka_unit_test(test_time), cmocka_unit_test(test_budget), cmocka_unit_test(test_small_fragments),
+        cmocka_unit_test(test_largest), cmocka_unit_test(test_time), cmocka_unit_test(test_budget), cmocka_unit_test(test_shared), cmocka_unit_test(test_small_fragments),
         cmocka_unit_test(test_no_effect), cmocka_unit_test(test_window_back), cmocka_unit_test(test_any_cut),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
