@@ -229,7 +229,10 @@ static bool carry(struct fuzz_in *in, unsigned i, unsigned how)
         break;
     }
     case 2: feed(!i, code, sotto_span(copy, fuzz_below(in, (uint32_t)size))); break;
-    case 3: feed(!i, code ^ (1u + fuzz_below(in, 3)), sotto_span(copy, size)); break;
+    case 3:                                       /* what came as a cell may be called a STATUS, and the other way round */
+        code ^= 1u + fuzz_below(in, 3);
+        feed(!i, code, sotto_span(copy, size));
+        break;
     case 4:
         feed(!i, code, sotto_span(copy, size));
         feed(!i, code, sotto_span(copy, size));

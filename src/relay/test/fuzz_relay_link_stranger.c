@@ -15,7 +15,7 @@ static struct stranger {
     uint8_t their_bytes[SOTTO_RL_STATUS_SIZE];
     struct sotto_rl_lane out, in;
     struct judge to, from;                        /* what the machine gets, and what it sends */
-    bool keyed, blind, told_rate, bound;          /* blind: the keys are not ours; told_rate: another rate than in STATUS */
+    bool keyed, blind, told_rate, bound, over;    /* blind: the keys are not ours; told_rate: another rate than in STATUS; over: a peer would have ended it */
     size_t expect_at;                             /* in to.whole: what it told its owner */
     unsigned cells, cells_charged, media_charged, paid_cells, control_records;
     uint64_t acked_us;
@@ -75,10 +75,13 @@ static void take_cell(struct sotto_span payload)
     bool first = s.from.cells == 0;
     s.last.size = 0;
     SOTTO_ASSERT(sotto_buf_add_span(&s.last, payload) == SOTTO_OK);
-    if (s.blind) return;
+    if (s.blind || s.over) return;
     SOTTO_ASSERT(s.keyed && sotto_rl_open(&s.in, plain, &c, payload) == SOTTO_OK);
     memcpy(before, s.to.limit, sizeof before);
-    SOTTO_ASSERT(judge_cell(&s.from, sotto_span(plain, sotto_rl_plain(c)), w.now.mono_us) == SOTTO_OK);
+    enum sotto_err judged = judge_cell(&s.from, sotto_span(plain, sotto_rl_plain(c)), w.now.mono_us);
+    s.over = judged == SOTTO_ERR_MESSAGE_TIME;    /* without credit, room or rate a message of its own stays open for as long as that lasts */
+    if (s.over) return;
+    SOTTO_ASSERT(judged == SOTTO_OK);
     SOTTO_ASSERT((c == SOTTO_RL_L) == (!first && (w.e[0].paced || s.from.text_size > SOTTO_RL_PLAIN_S)));
     SOTTO_ASSERT(first || w.e[0].paced || s.from.count > 0);
     check_rates(first);
@@ -171,6 +174,7 @@ static void seal(enum sotto_rl_class c, const uint8_t plain[SOTTO_RL_PLAIN_L], u
     uint8_t payload[SOTTO_RL_PAYLOAD_MAX];
     size_t size;
     struct sotto_rl_lane other = s.out;
+    other.kept = NULL;                            /* that is of s.out */
     if (lie == 1) other.counter += 1 + fuzz_u8(in) % 3u;
     if (lie == 2) other.counter = other.counter ? other.counter - 1 : 7;
     if (lie == 3) other.direction ^= 1;
@@ -289,7 +293,7 @@ static void say_many(struct fuzz_in *in)
 {
     uint8_t how = fuzz_u8(in);
     unsigned count = how & 1 ? fuzz_u8(in) : 8u * fuzz_u8(in);
-    for (; count > 0 && !w.e[0].ends && s.cells < CELLS_MAX; count--) {
+    for (; count > 0 && !w.e[0].ends && !s.over && s.cells < CELLS_MAX; count--) {
         struct text t = text(SOTTO_RL_L);
         static const uint8_t zeros[SOTTO_RL_PLAIN_L - 4];
         if (how & 1) t.b[0] = SOTTO_RL_END_MARK;
@@ -315,6 +319,8 @@ static void say_status(struct fuzz_in *in)
         SOTTO_ASSERT(sotto_rl_keys(&keys, &side) == SOTTO_OK);
         sotto_rl_keys_lane(&s.out, &keys, mine);
         sotto_rl_keys_lane(&s.in, &keys, mine == SOTTO_RL_IR ? SOTTO_RL_RI : SOTTO_RL_IR);
+        sotto_rl_lane_prepare(&s.out);
+        sotto_rl_lane_prepare(&s.in);
         s.blind = memcmp(read.fresh.b, s.fresh_pub.b, 33) != 0;
         s.keyed = true;
         s.options = read.options;
@@ -352,6 +358,7 @@ static void say_bytes(struct fuzz_in *in)
 void stranger_act(struct fuzz_in *in)
 {
     uint8_t op = fuzz_u8(in);
+    if (s.over) return;
     bool can = s.keyed && !w.e[0].ends && s.cells < CELLS_MAX;
     switch (op % 32) {
     case 0: say_status(in); break;
@@ -406,6 +413,8 @@ void stranger_end(void)
 {
     judge_end(&s.to);
     judge_end(&s.from);
+    sotto_rl_lane_end(&s.out);
+    sotto_rl_lane_end(&s.in);
     sotto_buf_free(&s.last);
     sotto_buf_free(&s.said);
     sotto_buf_free(&s.pings);
