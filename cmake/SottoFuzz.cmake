@@ -1,6 +1,7 @@
 # sotto_fuzz(NAME SOURCES ... LIBS ... [RUNS n] [MAX_LEN n]): one entry point LLVMFuzzerTestOneInput (declared in tests/support/fuzz.h).
 #   SOTTO_FUZZ on: the program fuzz_NAME in <build>/fuzz, of libFuzzer (clang) or of AFL++ (afl-clang-fast, which brings the same driver).
 #   otherwise: smoke_NAME replays tests/fuzz/corpus/NAME and RUNS (20000) seeded mutations, as the CTest fuzz_NAME, label fuzz-smoke.
+# CURVE: the target begins every input with the same keys, and what is computed from them is remembered (tests/support/fuzz_curve.c).
 # RUNS is lower where one input costs much; MAX_LEN (bytes, 4096) is the longest input a run makes. tools/fuzz.py reads both from
 # <build>/fuzz/targets.
 if(SOTTO_FUZZ)
@@ -20,7 +21,10 @@ function(sotto_fuzz name)
   if(NOT SOTTO_TESTS AND NOT SOTTO_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "RUNS;MAX_LEN" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "CURVE" "RUNS;MAX_LEN" "SOURCES;LIBS" ${ARGN})
+  if(ARG_CURVE)
+    list(APPEND ARG_SOURCES ${CMAKE_SOURCE_DIR}/tests/support/fuzz_curve.c)
+  endif()
   if(NOT ARG_RUNS)
     set(ARG_RUNS 20000)
   endif()
@@ -40,6 +44,11 @@ function(sotto_fuzz name)
     add_test(NAME fuzz_${name} COMMAND ${program} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name} ${ARG_RUNS}
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz-smoke TIMEOUT 300)
+  endif()
+  if(ARG_CURVE)
+    foreach(symbol point_make point_check ecdh_x base_make base_x sign recover)
+      target_link_options(${program} PRIVATE LINKER:--wrap=sotto_${symbol})
+    endforeach()
   endif()
   target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${program} PRIVATE SOTTO_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
