@@ -38,20 +38,24 @@ static int machine_of(const struct sim_world *w, const uint8_t key[64])
     return -1;
 }
 
+void sim_record_envelope(struct sim_world *w, const uint8_t key[64], struct sotto_span rlp)
+{
+    char topic[9], cell[2 * SOTTO_NATIVE_DATA + 1];
+    struct sotto_envelope e;
+    if (!w->record || !w->current || w->current->dead) return;
+    if (sotto_envelope_decode(&e, rlp) != SOTTO_OK || e.data.size != SOTTO_NATIVE_DATA) return;
+    sotto_hex(topic, e.topic, 4);
+    sotto_hex(cell, e.data.data, e.data.size);
+    fprintf(w->record->file, "{\"time_us\":%" PRIu64 ",\"from\":%u,\"to\":%d,\"ttl\":%u,\"expiry\":%u,\"topic\":\"%s\",\"cell\":\"%s\",\"nonce\":\"%016" PRIx64 "\"}\n",
+            w->now_us, w->current->index, machine_of(w, key), e.ttl, e.expiry, topic, cell, e.nonce);
+}
+
 void sim_record_packet(struct sim_world *w, const uint8_t key[64], struct sotto_span packet)
 {
     struct sotto_rlp top = sotto_rlp(packet), list;
-    struct sotto_span raw;
-    struct sotto_envelope e;
-    if (!w->record || !w->current || w->current->dead || sotto_rlp_list(&top, &list) != SOTTO_OK) return;
-    while (sotto_rlp_more(&list) && sotto_rlp_raw(&list, &raw) == SOTTO_OK) {
-        char topic[9], cell[2 * SOTTO_NATIVE_DATA + 1];
-        if (sotto_envelope_decode(&e, raw) != SOTTO_OK || e.data.size != SOTTO_NATIVE_DATA) continue;
-        sotto_hex(topic, e.topic, 4);
-        sotto_hex(cell, e.data.data, e.data.size);
-        fprintf(w->record->file, "{\"time_us\":%" PRIu64 ",\"from\":%u,\"to\":%d,\"ttl\":%u,\"expiry\":%u,\"topic\":\"%s\",\"cell\":\"%s\",\"nonce\":\"%016" PRIx64 "\"}\n",
-                w->now_us, w->current->index, machine_of(w, key), e.ttl, e.expiry, topic, cell, e.nonce);
-    }
+    struct sotto_span rlp;
+    if (sotto_rlp_list(&top, &list) != SOTTO_OK) return;
+    while (sotto_rlp_more(&list) && sotto_rlp_raw(&list, &rlp) == SOTTO_OK) sim_record_envelope(w, key, rlp);
 }
 
 /* Accounts of a machine are numbered from 1 in the order of their making, as its people are. */

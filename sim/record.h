@@ -16,6 +16,7 @@ struct sim_record *sim_record_new(struct sim_world *w, const char *file, const c
 void sim_record_free(struct sim_record *r);
 
 /* From the wraps: a node writes envelopes to a peer; an account hands out a cell. */
+void sim_record_envelope(struct sim_world *w, const uint8_t key[64], struct sotto_span rlp);        /* one, over a link */
 void sim_record_packet(struct sim_world *w, const uint8_t key[64], struct sotto_span packet);     /* key: of the peer */
 void sim_record_cell(struct sim_world *w, unsigned machine, uint32_t account, const uint8_t sealed[1028]);
 

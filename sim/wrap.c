@@ -194,6 +194,18 @@ enum sotto_err __wrap_sotto_host_send(struct sotto_host *h, uint32_t peer, const
     struct sotto_peer_info info;
     struct sim_world *w = sim_world_running;
     enum sotto_err err = __real_sotto_host_send(h, peer, cap, code, payload, now, out);
-    if (w && w->record && err == SOTTO_OK && code == SOTTO_SHH_MESSAGES && sotto_host_peer(h, peer, &info)) sim_record_packet(w, info.key, payload);
+    if (w && w->record && err == SOTTO_OK && strcmp(cap->name, "shh") == 0 && code == SOTTO_SHH_MESSAGES && sotto_host_peer(h, peer, &info))
+        sim_record_packet(w, info.key, payload);
+    return err;
+}
+
+enum sotto_err __real_sotto_links_send(struct sotto_links *l, uint32_t peer, uint8_t code, struct sotto_span body, struct sotto_now now);
+enum sotto_err __wrap_sotto_links_send(struct sotto_links *l, uint32_t peer, uint8_t code, struct sotto_span body, struct sotto_now now);
+enum sotto_err __wrap_sotto_links_send(struct sotto_links *l, uint32_t peer, uint8_t code, struct sotto_span body, struct sotto_now now)
+{
+    struct sotto_peer_info info;
+    struct sim_world *w = sim_world_running;
+    enum sotto_err err = __real_sotto_links_send(l, peer, code, body, now);
+    if (w && w->record && err == SOTTO_OK && code == SOTTO_RL_ENV && sotto_host_peer(sotto_links_host(l), peer, &info)) sim_record_envelope(w, info.key, body);
     return err;
 }

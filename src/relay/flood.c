@@ -18,7 +18,7 @@
 #define SCORE_WORK 5
 #define SCORE_STEM 2
 #define SCORE_RATE 10
-enum { NOTICES = 8, DROPS = 3 };
+enum { NOTICES = 8, DROPS = 3, IDS_OF_CELL = (SOTTO_RL_PLAIN_S - SOTTO_RL_HEAD) / SOTTO_INV_ID };
 
 struct member {
     uint32_t peer;
@@ -310,6 +310,18 @@ static size_t announce(struct sotto_flood *f, struct member *m, const struct sot
     return n;
 }
 
+/* More than a small cell holds, and a little: that little waits for the next flush, when the other side may have told us of it, rather than have a cell of
+ * its own. */
+static void fill_cells(struct news *n)
+{
+    size_t rest = n->count % IDS_OF_CELL;
+    if (n->count < IDS_OF_CELL || rest >= IDS_OF_CELL / 2) return;
+    for (; rest > 0; rest--) {
+        const struct sotto_pool_entry *e = n->slots[--n->count];
+        if (e->seq < n->later_seq) n->later_seq = e->seq;
+    }
+}
+
 static void flush(struct sotto_flood *f, struct member *m)
 {
     struct news n = { .left_seq = NONE, .later_seq = NONE };
@@ -319,6 +331,7 @@ static void flush(struct sotto_flood *f, struct member *m)
     collect(f, m, &n);
     if (n.count > tokens) sotto_turns(n.slots, &n.count, &n.left_seq, names, sotto_shh_names(f->config.shh, names), tokens);
     else if (n.count) qsort(n.slots, n.count, sizeof *n.slots, best_first);
+    fill_cells(&n);
     while (at < n.count && (done = announce(f, m, n.slots + at, n.count - at)) > 0) at += done;
     for (; at < n.count; at++)
         if (n.slots[at]->seq < n.left_seq) n.left_seq = n.slots[at]->seq;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define NONE UINT64_MAX
-enum { RATE_MAX = UINT32_MAX / 16, RECORDS_ANY = 65536 };
+enum { RATE_MAX = UINT32_MAX / 16, RECORDS_ANY = 65536, SMALL_MAX = 3 };      /* so many small cells are fewer bytes on the line than a large one */
 
 struct sotto_rl {
     struct sotto_rl_config config;
@@ -224,15 +224,26 @@ static void pack_control(struct sotto_rl *l, struct sotto_rl_pack *p, size_t low
     SOTTO_ASSERT(paid);
 }
 
-/* Fills one cell in the order of service. */
-static void fill(struct sotto_rl *l, struct sotto_rl_pack *p, size_t low)
+/* How much one cell takes. Little enough goes in small cells, where two or three of them are fewer bytes than a large one, as long as the other side's rate
+ * is far from used up. On a link whose cells must not tell what is in them it is never so. */
+static size_t cell_end(struct sotto_rl *l, bool flat, bool paced)
 {
-    sotto_rl_pack_queue(p, &l->queue[3], 3, &l->credit, SOTTO_RL_PLAIN_L, RECORDS_ANY);
+    size_t waits = 0;
+    for (unsigned i = 0; i < SOTTO_RL_CHANNELS; i++) waits += sotto_rl_queue_bytes(&l->queue[i]);
+    if (paced || flat || waits > SMALL_MAX * (SOTTO_RL_PLAIN_S - SOTTO_RL_HEAD)) return SOTTO_RL_PLAIN_L;
+    sotto_bucket_fill(&l->pay_cells, l->mono_us);
+    return l->pay_cells.level > l->pay_cells.burst_millionths / 2 ? SOTTO_RL_PLAIN_S : SOTTO_RL_PLAIN_L;
+}
+
+/* Fills one cell in the order of service. */
+static void fill(struct sotto_rl *l, struct sotto_rl_pack *p, size_t low, size_t end)
+{
+    sotto_rl_pack_queue(p, &l->queue[3], 3, &l->credit, end, RECORDS_ANY);
     if (low > p->at) {
         pack_control(l, p, low);
         sotto_rl_pack_queue(p, &l->queue[1], 1, &l->credit, low, RECORDS_ANY);
     }
-    sotto_rl_pack_queue(p, &l->queue[2], 2, &l->credit, SOTTO_RL_PLAIN_L, RECORDS_ANY);
+    sotto_rl_pack_queue(p, &l->queue[2], 2, &l->credit, end, RECORDS_ANY);
 }
 
 /* One cell with what waits; paced: also an empty one. False: none left. */
@@ -240,10 +251,11 @@ static bool one_cell(struct sotto_rl *l, bool paced)
 {
     struct sotto_rl_pack p = sotto_rl_pack();
     bool flat = l->config.options.stem_class == 1;
-    size_t low = low_end(l, flat, paced);
+    size_t low = low_end(l, flat, paced), end_at = cell_end(l, flat, paced);
     uint64_t used = l->credit.used[1];
     if (l->room < SOTTO_RL_PAYLOAD_MAX) return false;
-    fill(l, &p, low);
+    if (low > end_at) low = end_at;
+    fill(l, &p, low, end_at);
     if (p.at == 0 && (!paced || low == 0)) return false;
     bool small = !paced && p.at <= SOTTO_RL_PLAIN_S;
     if (p.channels & 3u || paced) pack_ack(l, &p, small);

@@ -200,6 +200,7 @@ void sotto_links_free(struct sotto_links *l)
 
 const struct sotto_capability *sotto_links_capability(struct sotto_links *l) { return &l->capability; }
 void sotto_links_attach(struct sotto_links *l, struct sotto_host *host) { l->host = host; }
+struct sotto_host *sotto_links_host(const struct sotto_links *l) { return l->host; }
 void sotto_links_enter(struct sotto_links *l, struct sotto_outq *out) { l->out = out; }
 
 void sotto_links_tick(struct sotto_links *l, struct sotto_now now)

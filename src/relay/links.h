@@ -33,6 +33,7 @@ void sotto_links_free(struct sotto_links *l);     /* NULL is fine; after the hos
 /* As of sotto_shh (whisper/shh.h): for the host's list, then attach before the first step; enter with the queue of each step, NULL after it. */
 const struct sotto_capability *sotto_links_capability(struct sotto_links *l);
 void sotto_links_attach(struct sotto_links *l, struct sotto_host *host);
+struct sotto_host *sotto_links_host(const struct sotto_links *l);
 void sotto_links_enter(struct sotto_links *l, struct sotto_outq *out);
 /* Between enter calls, once in every step: timers, and what a line that was full takes now. */
 void sotto_links_tick(struct sotto_links *l, struct sotto_now now);
