@@ -7,6 +7,7 @@
                         by the libraries; other seeds give another one
     sim.py regressions  the seeds of sim/regressions
     sim.py strangers    three worlds of a thousand strangers, one of them a seed that broke the rule once; without the rules of groups it is broken
+    sim.py links [N]    1,000 seeds (or N) of links of sotto/1 with hostile peers; the same seeds give the same report in another process
 
 sim/open names the seeds among those 1,000 that still break a rule: each must break that one and no other, the rest none."""
 import json
@@ -69,6 +70,24 @@ def strangers():
     return 0 if held and without == 1 and control["eclipsed"] > 100 else 1
 
 
+def links(count):
+    def run(seed, count):
+        lab = subprocess.run([LAB, "links", "--seed", str(seed), "--count", str(count)], capture_output=True, text=True)
+        print(lab.stdout, lab.stderr, sep="", end="")
+        report = json.loads(lab.stdout.strip().split("\n")[-1])
+        report.pop("seconds")
+        return lab.returncode, report
+    strategies = len(subprocess.run([LAB, "links", "--list"], capture_output=True, text=True, check=True).stdout.split("\n")) - 1
+    status, report = run(1, count)
+    if status != 0:
+        return 1
+    if report["strategies"] != strategies or not all(report[name] for name in ("lost", "refused", "shed", "slots", "rekeys", "updates", "stalls")):
+        print(f"a strategy of {strategies} was not tried, or something did not happen at all: this is no test")
+        return 1
+    first, again, other = run(1, 12)[1], run(1, 12)[1], run(2, 12)[1]
+    return 0 if first == again and first["digest"] != other["digest"] else 1
+
+
 def main():
     what = sys.argv[1]
     if what in ("few", "many"):
@@ -95,6 +114,8 @@ def main():
         return 0 if seeds else 1
     elif what == "strangers":
         return strangers()
+    elif what == "links":
+        return links(int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
     return 0
 
 

@@ -4,6 +4,7 @@
 #include "whisper.h"
 
 #include "base/text.h"
+#include "sim/links.h"
 #include "sim/run.h"
 #include "sim/strangers.h"
 
@@ -23,7 +24,9 @@ static int usage(void)
           "  sotto-lab whisper ATTACK|--all [--seed S] [--trials N] [--jobs N] [--json]\n"
           "      attacks on Whisper, what they pay and what others lose; sotto-lab whisper --help names them\n"
           "  sotto-lab strangers [--seed FIRST] [--count N] [--no-groups]\n"
-          "      a thousand nodes that find and dial each other, a fifth of them hostile\n",
+          "      a thousand nodes that find and dial each other, a fifth of them hostile\n"
+          "  sotto-lab links [--seed FIRST] [--count N] [--strategy NAME]\n"
+          "      links of sotto/1 on bad lines, and a hostile peer on one of them; sotto-lab links --list names what it does\n",
           stderr);
     return EXIT_USAGE;
 }
@@ -98,5 +101,6 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "sim") == 0) return sim_command(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "whisper") == 0) return lab_whisper_command(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "strangers") == 0) return sim_strangers_command(argc - 2, argv + 2);
+    if (argc >= 2 && strcmp(argv[1], "links") == 0) return sim_links_command(argc - 2, argv + 2);
     return usage();
 }
