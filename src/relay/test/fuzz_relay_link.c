@@ -27,6 +27,13 @@ struct sotto_span make_body(uint8_t code, uint32_t size, uint8_t seed)
         body[size - 1] = (uint8_t)size;
         return sotto_span(body, size);
     }
+    if (code == SOTTO_RL_PEERS) {                  /* records of 252 bytes each */
+        uint32_t count = 1 + size / 252 < SOTTO_RL_PEERS_MAX ? 1 + size / 252 : SOTTO_RL_PEERS_MAX, all = 252 * count;
+        memcpy(body, (const uint8_t[]){ 0xf9, (uint8_t)(all >> 8), (uint8_t)all }, 3);
+        memset(body + 3, seed & 0x7f, all);
+        for (uint32_t i = 0; i < count; i++) memcpy(body + 3 + 252 * i, "\xf8\xfa", 2);
+        return sotto_span(body, all + 3);
+    }
     body[0] = (uint8_t)(head == 1 ? 0xc0 + items : 0xf7 + head - 1);                /* a list whose items are single bytes */
     for (uint32_t i = 1; i < head; i++) body[i] = (uint8_t)(items >> (8 * (head - 1 - i)));
     memset(body + head, seed & 0x7f, items);
@@ -49,7 +56,8 @@ static void send_some(struct fuzz_in *in, unsigned i)
     uint8_t how = fuzz_u8(in), seed = fuzz_u8(in);
     unsigned ch = how % SOTTO_RL_CHANNELS;
     struct wants *wants = &w.e[!i].wants[ch];
-    const struct want want = { codes[ch], seed, 1 + (fuzz_u8(in) << (how >> 2 & 7)) };
+    uint32_t size = 1u + ((uint32_t)fuzz_u8(in) << (how >> 2 & 7));
+    const struct want want = { ch == 0 && size > 255 ? SOTTO_RL_PEERS : codes[ch], seed, size };
     if (wants->count == WANT_MAX || w.sent_bytes > SENT_BYTES_MAX) return;
     struct sotto_span body = make_body(want.code, want.size, want.seed);
     enum sotto_err err = fuzz_err(sotto_rl_send(e->link, want.code, body));

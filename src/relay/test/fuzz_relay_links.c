@@ -44,6 +44,13 @@ static struct sotto_span body_of(const struct want *m)
     if (m->code == SOTTO_RL_STEM_TX) return sotto_span(text, m->size);
     b.size = 0;
     size_t mark = sotto_rlp_begin(&b);
+    if (m->code == SOTTO_RL_PEERS) {              /* several cells: the text as the items of lists of 250 bytes each */
+        memset(text, m->seed & 0x7f, 250);
+        for (uint32_t k = 0; k <= m->size / 252 && k < SOTTO_RL_PEERS_MAX; k++)
+            SOTTO_ASSERT(sotto_rlp_add_list_head(&b, 250) == SOTTO_OK && sotto_buf_add(&b, text, 250) == SOTTO_OK);
+        SOTTO_ASSERT(sotto_rlp_end_list(&b, mark) == SOTTO_OK);
+        return sotto_buf_span(&b);
+    }
     enum sotto_err err = sotto_rlp_add_uint(&b, m->code == SOTTO_RL_NOTICE ? 0x63 : m->seed);
     if (err == SOTTO_OK) err = m->code == SOTTO_RL_NOTICE ? sotto_rlp_add_uint(&b, m->seed) : sotto_rlp_add_bytes(&b, sotto_span(text, m->size));
     SOTTO_ASSERT(err == SOTTO_OK && sotto_rlp_end_list(&b, mark) == SOTTO_OK);
@@ -56,7 +63,8 @@ static void send_some(struct fuzz_in *in, unsigned i, unsigned ch)
     struct end *e = &w.e[i];
     struct wants *wants = &w.e[!i].wants[ch];
     uint8_t shift = fuzz_u8(in) & 7, size = fuzz_u8(in), seed = fuzz_u8(in);
-    const struct want want = { codes[ch], seed, 1u + ((uint32_t)size << shift) };
+    uint32_t bytes = 1u + ((uint32_t)size << shift);
+    const struct want want = { ch == 0 && bytes > 255 ? SOTTO_RL_PEERS : codes[ch], seed, bytes };
     if (wants->count == WANT_MAX || w.sent > SENT_MAX) return;
     struct sotto_span body = body_of(&want);
     enum sotto_err err = fuzz_err(sotto_links_send(e->links, e->is_up ? e->peer : 1, want.code, body, w.now));
