@@ -44,7 +44,8 @@ bool sotto_host_may_accept(struct sotto_host *h, const struct sotto_addr *addr, 
 
 static struct sotto_slot slot_of(const struct sotto_host *h, const struct sotto_conn *c)
 {
-    return (struct sotto_slot){ .addr = c->addr, .group = sotto_group_of(&c->addr, h->config.local), .exempt = sotto_host_exempt(h, &c->addr),
+    bool near = h->config.lan && c->addr.family == 4 && sotto_disc_class(&c->addr) == SOTTO_DISC_LAN;
+    return (struct sotto_slot){ .addr = c->addr, .group = near ? sotto_group_of_near(&c->addr) : sotto_group_of(&c->addr, h->config.local), .exempt = sotto_host_exempt(h, &c->addr),
                                 .since_us = c->since_us, .id = c->id };
 }
 

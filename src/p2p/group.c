@@ -5,7 +5,8 @@
 #define KIND_IP4 4u
 #define KIND_IP6 6u
 #define KIND_NAME 7u
-#define KIND_PORT 127u            /* never leaves the process */
+#define KIND_NEAR 126u            /* these two never leave the process */
+#define KIND_PORT 127u
 
 struct sotto_group sotto_group_of(const struct sotto_addr *addr, bool local)
 {
@@ -25,6 +26,11 @@ struct sotto_group sotto_group_of(const struct sotto_addr *addr, bool local)
         memcpy(g.b + 1, addr->ip, 4);
     }
     return g;
+}
+
+struct sotto_group sotto_group_of_near(const struct sotto_addr *addr)
+{
+    return (struct sotto_group){ { KIND_NEAR, addr->ip[0], addr->ip[1], addr->ip[2], addr->ip[3] }, 5 };
 }
 
 struct sotto_group sotto_group_of_name(const uint8_t node[32]) { return (struct sotto_group){ { KIND_NAME, node[0], node[1] }, 3 }; }

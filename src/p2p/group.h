@@ -11,6 +11,8 @@ struct sotto_group { uint8_t b[5]; uint8_t size; };       /* kind || prefix, the
 
 /* v4-mapped addresses were turned into v4 before (base/step.h). local = network.local: every loopback port is a group of its own. */
 struct sotto_group sotto_group_of(const struct sotto_addr *addr, bool local);
+/* An IPv4 address of our own network: a machine is a group, for the whole network is one /16. */
+struct sotto_group sotto_group_of_near(const struct sotto_addr *addr);
 /* A node that is reached by name through a proxy; node = Keccak-256 of its key. */
 struct sotto_group sotto_group_of_name(const uint8_t node[32]);
 bool sotto_group_equal(const struct sotto_group *a, const struct sotto_group *b);

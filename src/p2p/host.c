@@ -232,14 +232,44 @@ uint64_t sotto_host_deadline(const struct sotto_host *h)
 
 /* ---- the operator's calls ---- */
 
+/* One of the local network goes for a peer that an operator names; rather one that is not connected. */
+static bool make_room(struct sotto_host *h, struct sotto_now now, struct sotto_outq *out)
+{
+    const struct sotto_static *goes = NULL;
+    uint8_t key[64];
+    for (unsigned i = 0; i < h->static_count; i++)
+        if (h->statics[i].lan && (!goes || (goes->conn && !h->statics[i].conn))) goes = &h->statics[i];
+    if (!goes) return false;
+    memcpy(key, goes->node.key, sizeof key);
+    return sotto_host_remove(h, key, now, out) == SOTTO_OK;
+}
+
 enum sotto_err sotto_host_add(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out)
 {
     if (memcmp(peer->key, h->key, 64) == 0) return SOTTO_ERR_STATE;
-    if (sotto_host_static(h, peer->key)) return SOTTO_ERR_EXISTS;
-    if (h->static_count == h->config.static_max) return SOTTO_ERR_FULL;
+    struct sotto_static *s = sotto_host_static(h, peer->key);
+    if (s && !s->lan) return SOTTO_ERR_EXISTS;
+    if (!s && h->static_count >= h->config.static_max && !make_room(h, now, out)) return SOTTO_ERR_FULL;
     sotto_rep_node_ban(h->rep, peer->key, 0, now);    /* an operator who adds a node means it */
-    struct sotto_static *s = &h->statics[h->static_count++];
-    *s = (struct sotto_static){ .node = *peer, .next_us = now.mono_us };
+    if (s) {
+        s->lan = false;
+        s->node = *peer;
+        s->failures = 0;
+        s->next_us = now.mono_us;
+    } else {
+        h->statics[h->static_count++] = (struct sotto_static){ .node = *peer, .next_us = now.mono_us };
+    }
+    dial_due(h, now, out);
+    return SOTTO_OK;
+}
+
+enum sotto_err sotto_host_lan(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out)
+{
+    bool banned = sotto_rep_node_banned(h->rep, peer->key, now) || (!sotto_host_exempt(h, &peer->addr) && sotto_rep_address_banned(h->rep, &peer->addr, now));
+    if (banned || memcmp(peer->key, h->key, 64) == 0) return SOTTO_ERR_STATE;
+    if (sotto_host_static(h, peer->key)) return SOTTO_ERR_EXISTS;
+    if (h->static_count >= h->config.static_max) return SOTTO_ERR_FULL;
+    h->statics[h->static_count++] = (struct sotto_static){ .node = *peer, .lan = true, .next_us = now.mono_us };
     dial_due(h, now, out);
     return SOTTO_OK;
 }
@@ -332,8 +362,9 @@ void sotto_host_offend(struct sotto_host *h, uint32_t peer, int score, const cha
     if (!c || !c->key_known) return;
     sotto_log_line(h->config.log, SOTTO_LOG_INFO, "p2p", "peer.offence", "conn=%u what=%s score=%d", c->id, what, score);
     const struct sotto_addr *addr = sotto_host_exempt(h, &c->addr) ? NULL : &c->addr;
+    const struct sotto_static *s = sotto_host_static(h, c->key);
     if (score > 0) c->offended = true;
-    if (sotto_rep_node_offend(h->rep, c->key, addr, score, !c->is_static, now)) sotto_conn_close(h, c, SOTTO_REASON_SUBPROTOCOL, now, out);
+    if (sotto_rep_node_offend(h->rep, c->key, addr, score, !c->is_static || (s && s->lan), now)) sotto_conn_close(h, c, SOTTO_REASON_SUBPROTOCOL, now, out);
 }
 
 void sotto_host_pause(struct sotto_host *h, uint32_t peer, uint64_t until_us, struct sotto_outq *out)
@@ -369,10 +400,12 @@ static void info_of(const struct sotto_host *h, struct sotto_peer_info *out, con
     out->peer = c->id;
     memcpy(out->key, c->key, 64);
     out->addr = c->addr;
-    for (unsigned i = 0; c->is_static && c->inbound && i < h->static_count; i++)       /* it called from a passing port: tell where it is reached */
-        if (memcmp(h->statics[i].node.key, c->key, 64) == 0) out->addr = h->statics[i].node.addr;
+    const struct sotto_static *s = c->is_static ? sotto_host_static(h, c->key) : NULL;
+    if (s && c->inbound) out->addr = s->node.addr;    /* it called from a passing port: tell where it is reached */
     out->inbound = c->inbound;
-    out->is_static = c->is_static;
+    out->lan = s && s->lan;
+    out->is_static = c->is_static && !out->lan;
+    out->failures = s ? s->failures : 0;
     out->state = sotto_conn_state_names[c->state];
     memcpy(out->client, c->client, sizeof out->client);
     out->since_us = c->state == SOTTO_CONN_UP ? c->up_us : c->since_us;
@@ -407,7 +440,9 @@ bool sotto_host_peer_at(const struct sotto_host *h, unsigned index, struct sotto
         memset(out, 0, sizeof *out);
         memcpy(out->key, s->node.key, 64);
         out->addr = s->node.addr;
-        out->is_static = true;
+        out->lan = s->lan;
+        out->is_static = !s->lan;
+        out->failures = s->failures;
         out->state = "waiting";
         out->since_us = s->next_us;
         return true;

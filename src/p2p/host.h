@@ -45,6 +45,7 @@ struct sotto_host_config {
     struct sotto_scalar key;              /* the node's link identity: random, not an account's */
     uint16_t listen_port;                 /* told in Hello; 0 = not listening */
     bool local;                           /* network.local: loopback exempt from diversity rules */
+    bool lan;                             /* network.lan: who dials in from a private IPv4 address is in a group of its own */
     unsigned inbound_max, outbound_max, static_max;       /* 36, 8, 6 */
     uint32_t message_max;                 /* largest uncompressed payload taken from a peer: 10 MiB */
     const struct sotto_capability *capabilities;
@@ -60,11 +61,12 @@ struct sotto_peer_info {
     uint32_t peer;                        /* = conn */
     uint8_t key[64];
     struct sotto_addr addr;
-    bool inbound, is_static;
+    bool inbound, is_static, lan;         /* lan: of sotto_host_lan, is_static: of sotto_host_add; not both */
     const char *state;                    /* "dialing" "keys" "hello" "up" "closing"; "waiting": a static peer before its next dial */
     char client[128];                     /* what Hello said, control characters replaced */
     uint64_t since_us, bytes_in, bytes_out;   /* since: up, or begun; waiting: when it is dialled */
     int score;
+    unsigned failures;                    /* static or lan, and not up: dials since it was up long enough */
 };
 struct sotto_ban { uint8_t key[64]; uint64_t until_us; };
 
@@ -79,9 +81,13 @@ uint32_t sotto_host_next_conn(struct sotto_host *h);
  * neighbour is back within seconds); never banned for what they do, only backed off. ERR_EXISTS, ERR_FULL, ERR_STATE (it is
  * this node itself). Adding lifts a ban. */
 SOTTO_MUST_USE enum sotto_err sotto_host_add(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
+/* Nodes heard on the local network (p2p/lan.h): dialled as static peers are and in their places, but held to account as anybody else, and
+ * the first to go when an operator adds one. ERR_EXISTS (static or heard before), ERR_FULL, ERR_STATE (this node itself, or banned). */
+SOTTO_MUST_USE enum sotto_err sotto_host_lan(struct sotto_host *h, const struct sotto_enode *peer, struct sotto_now now, struct sotto_outq *out);
 /* Who is dialled besides the static peers (p2p/dial.h): its bootstrap nodes and its bytes; both before the first step. NULL without a book. */
 struct sotto_dial *sotto_host_dialler(struct sotto_host *h);
-/* Forgets a static peer and disconnects it (0x00); a connected peer that is not static is disconnected. ERR_MISSING: neither. */
+/* Forgets a static peer, or one of the local network, and disconnects it (0x00); a connected peer that is neither is disconnected.
+ * ERR_MISSING: none of these. */
 SOTTO_MUST_USE enum sotto_err sotto_host_remove(struct sotto_host *h, const uint8_t key[64], struct sotto_now now, struct sotto_outq *out);
 /* By the operator, so it holds for static peers too: disconnects (0x00), then neither accepts nor dials for us microseconds from
  * now; 0 lifts a ban. ERR_STATE: it is this node itself. */

@@ -86,6 +86,7 @@ struct sotto_lan {
     struct sotto_secret *secret;          /* guarded */
     struct sotto_lan_claim self;
     uint16_t udp;
+    enum sotto_disc_class near;           /* addresses of our own network */
     struct sotto_rng *rng;
     uint8_t salt[SOTTO_LAN_SALT];         /* of our newest beacon */
     bool asked;                           /* there is one */
@@ -113,6 +114,7 @@ enum sotto_err sotto_lan_new(struct sotto_lan **out, const struct sotto_lan_conf
     *l->secret = config->secret;
     l->self = config->self;
     l->udp = config->udp;
+    l->near = config->local ? SOTTO_DISC_LOOPBACK : SOTTO_DISC_LAN;
     l->rng = config->rng;
     l->next_us = l->second_us = now.mono_us;
     *out = l;
@@ -132,7 +134,7 @@ bool sotto_lan_tick(struct sotto_lan *l, uint8_t out[SOTTO_LAN_BEACON_SIZE], str
     sotto_rng_fill(l->rng, l->salt, sizeof l->salt);
     l->asked = true;
     l->asked_us = now.mono_us;
-    l->next_us = now.mono_us + SOTTO_LAN_PERIOD_US;
+    l->next_us = now.mono_us + SOTTO_LAN_PERIOD_US - SOTTO_LAN_SPREAD_US + sotto_rng_below(l->rng, 2 * SOTTO_LAN_SPREAD_US + 1);
     l->taken = 0;
     l->stats.sent++;
     sotto_lan_beacon_write(out, l->salt, l->secret, l->udp);
@@ -163,7 +165,7 @@ bool sotto_lan_heard(struct sotto_lan *l, uint8_t out[SOTTO_LAN_ANSWER_SIZE], st
 {
     uint8_t salt[SOTTO_LAN_SALT], nonce[NONCE];
     uint16_t port;
-    if (sotto_disc_class(from) != SOTTO_DISC_LAN || sotto_lan_beacon_read(salt, &port, bytes, l->secret) != SOTTO_OK) {
+    if (sotto_disc_class(from) != l->near || sotto_lan_beacon_read(salt, &port, bytes, l->secret) != SOTTO_OK) {
         l->stats.strangers++;
         return false;
     }
@@ -194,7 +196,7 @@ static struct place *place_of(struct sotto_lan *l, const uint8_t key[64])
 bool sotto_lan_answer(struct sotto_lan *l, struct sotto_enode *out, const struct sotto_addr *from, struct sotto_span bytes, struct sotto_now now)
 {
     struct sotto_lan_claim claim;
-    if (!l->asked || now.mono_us - l->asked_us > SOTTO_LAN_LISTEN_US || l->taken == SOTTO_LAN_ANSWERS_MAX || sotto_disc_class(from) != SOTTO_DISC_LAN) {
+    if (!l->asked || now.mono_us - l->asked_us > SOTTO_LAN_LISTEN_US || l->taken == SOTTO_LAN_ANSWERS_MAX || sotto_disc_class(from) != l->near) {
         l->stats.strangers++;
         return false;
     }
@@ -205,7 +207,8 @@ bool sotto_lan_answer(struct sotto_lan *l, struct sotto_enode *out, const struct
     }
     l->stats.answers++;
     struct place *p = place_of(l, claim.key);
-    if (p) p->heard_us = now.mono_us;
+    if (p && p->node.addr.port == claim.tcp && p->node.addr.family == from->family && memcmp(p->node.addr.ip, from->ip, sizeof from->ip) == 0)
+        p->heard_us = now.mono_us;
     if (p || l->place_count == SOTTO_LAN_NODES_MAX) return false;
     p = &l->places[l->place_count++];
     *p = (struct place){ .node = { .addr = *from, .udp = claim.tcp }, .heard_us = now.mono_us };

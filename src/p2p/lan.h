@@ -1,12 +1,12 @@
 /* Nodes of one local network find each other without anybody's list (network.md 1, LAN; vectors [lan]).
  *
- *     every 60 s -> beacon to the multicast group     salt 16 || TH("sotto/lan", salt || secret) 32 || UDP port 2 || 14 zero bytes
+ *     every 60 +- 5 s -> beacon to the multicast group     salt 16 || TH("sotto/lan", salt || secret) 32 || UDP port 2 || 14 zero bytes
  *     a beacon of our secret -> answer by unicast     nonce 24 || sealed: node key 64 || TCP port 2
  *     an answer to our newest beacon -> a node, to be dialled where the answer came from
  *
  * An answer is sealed with XChaCha20-Poly1305 under TH("sotto/lan/answer", salt || secret). So whoever lacks the secret learns that Sotto
  * runs, not who, even where a true beacon is played back to us or the answers of others are overheard. Nobody vouches for the port of
- * a beacon: an answer goes to the address that sent it, once for each salt, to no port of the system, and to private addresses only;
+ * a beacon: an answer goes to the address that sent it, once for each salt, to no port of the system, and to private addresses only (with network.local to loopback);
  * it is less than twice as long as the beacon, and there are at most SOTTO_LAN_RATE in a second. What an answer says is a claim by
  * whoever knows the secret: RLPx proves the key when it is dialled.
  *
@@ -21,12 +21,14 @@
 #define SOTTO_LAN_BEACON_SIZE 64u
 #define SOTTO_LAN_ANSWER_SIZE 106u
 #define SOTTO_LAN_PERIOD_US 60000000ull
+#define SOTTO_LAN_SPREAD_US 5000000ull                /* a uniform draw up to so much more or less: nodes that began together do not stay in step */
 #define SOTTO_LAN_LISTEN_US 10000000ull               /* answers to a beacon come so soon; later ones are played back */
 #define SOTTO_LAN_ANSWERS_MAX 256u                    /* datagrams taken for answers to one beacon */
 #define SOTTO_LAN_RATE 16u                            /* answers of ours in one second */
 #define SOTTO_LAN_HEARD_MAX 64u                       /* salts that were answered: the oldest makes room */
 #define SOTTO_LAN_NODES_MAX 6u                        /* network.md 1, Slots: static and LAN have 6 places */
-#define SOTTO_LAN_STALE_US (10 * SOTTO_LAN_PERIOD_US)
+#define SOTTO_LAN_MISSED 3u                           /* beacons in a row that a node did not answer: it is stale */
+#define SOTTO_LAN_STALE_US (SOTTO_LAN_MISSED * (SOTTO_LAN_PERIOD_US + SOTTO_LAN_SPREAD_US) + SOTTO_LAN_LISTEN_US)
 #define SOTTO_LAN_PORT_MIN 1025u                      /* as in discovery: nothing goes to services of the system */
 
 /* ---- the two datagrams ---- */
@@ -50,6 +52,7 @@ struct sotto_lan_config {
     struct sotto_secret secret;           /* copied into guarded memory: wipe it */
     struct sotto_lan_claim self;          /* tcp 0: not listening, nobody is answered */
     uint16_t udp;                         /* where answers come, not 0 */
+    bool local;                           /* network.local: loopback is the network, and nothing else is */
     struct sotto_rng *rng;                /* outlives this */
 };
 struct sotto_lan_stats {
@@ -68,7 +71,7 @@ uint64_t sotto_lan_deadline(const struct sotto_lan *l);               /* mono_us
 bool sotto_lan_heard(struct sotto_lan *l, uint8_t out[SOTTO_LAN_ANSWER_SIZE], struct sotto_addr *to, const struct sotto_addr *from, struct sotto_span bytes,
                      struct sotto_now now);
 /* What came to our own port. True: *out is new, dial it; it has one of SOTTO_LAN_NODES_MAX places from now on. One that has a place
- * already keeps it by answering, with the address it had first. */
+ * already keeps it by answering from where it was first; where it has moved, it is stale after a while and then found anew. */
 bool sotto_lan_answer(struct sotto_lan *l, struct sotto_enode *out, const struct sotto_addr *from, struct sotto_span bytes, struct sotto_now now);
 /* A node that has not answered for SOTTO_LAN_STALE_US, one a call; its time begins anew. Forget it, unless it is connected: multicast
  * may fail where TCP does not. */

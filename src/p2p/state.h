@@ -112,6 +112,7 @@ struct sotto_conn {
 
 struct sotto_static {
     struct sotto_enode node;
+    bool lan;                             /* heard on the local network, by nobody's wish */
     uint64_t next_us;
     unsigned failures;
     uint32_t conn;                        /* 0: none */

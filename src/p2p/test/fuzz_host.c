@@ -83,7 +83,7 @@ static void act(struct rig *r, struct script *scripts, struct sotto_reader *in)
         r->lines[conn].closed = true;
         break;
     case 11: rig_in(r, (struct sotto_in){ .kind = SOTTO_IN_OPENED, .conn = conn }); break;
-    case 12: if (room(r)) { (void)!sotto_host_add(r->h, &e, r->now, &r->out); rig_take(r); } break;
+    case 12: if (room(r)) { (void)!(arg & 64 ? sotto_host_lan : sotto_host_add)(r->h, &e, r->now, &r->out); rig_take(r); } break;
     case 13: (void)!sotto_host_remove(r->h, s->pub, r->now, &r->out); rig_take(r); break;
     case 14: (void)!sotto_host_ban(r->h, s->pub, (uint64_t)next(in) << 24, r->now, &r->out); rig_take(r); break;
     case 15: {                                        /* to one, or to several together, one of them perhaps ended meanwhile */
@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct script scripts[SCRIPTS];
     SOTTO_ASSERT(sotto_crypto_init() == SOTTO_OK);
     uint8_t flags = next(&in);
-    struct sotto_host_config config = { .local = flags & 1, .inbound_max = 1 + (flags >> 1 & 3), .message_max = 1u << 16 };
+    struct sotto_host_config config = { .local = flags & 1, .lan = flags & 16, .inbound_max = 1 + (flags >> 1 & 3), .message_max = 1u << 16 };
     struct rig *r = rig_new(7, &config);
     if (flags & 8) r->out.max = 8;
     for (unsigned i = 0; i < SCRIPTS; i++) script_key(&scripts[i], r, i);

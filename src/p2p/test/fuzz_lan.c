@@ -105,7 +105,7 @@ static void step(struct run *r, struct fuzz_in *in)
             memcpy(r->beacon, b, sizeof b);
             r->asked = true;
         }
-        SOTTO_ASSERT(sotto_lan_deadline(r->lan) > r->now.mono_us && sotto_lan_deadline(r->lan) - r->now.mono_us <= SOTTO_LAN_PERIOD_US);
+        SOTTO_ASSERT(sotto_lan_deadline(r->lan) > r->now.mono_us && sotto_lan_deadline(r->lan) - r->now.mono_us <= SOTTO_LAN_PERIOD_US + SOTTO_LAN_SPREAD_US);
         break;
     case 1: case 2:
         sotto_lan_beacon_write(b, who & 1 ? r->beacon : salt, op & 8 ? &other : &r->secret, (uint16_t)(fuzz_u16(in) | 1));

@@ -334,6 +334,35 @@ static void test_local_slots(void **state)
     rig_free(r);
 }
 
+/* With network.lan a machine of our own network is a group of its own: a whole network comes in, each machine once; strangers as ever. */
+static void test_lan_slots(void **state)
+{
+    (void)state;
+    struct sotto_host_config config = { .inbound_max = 10, .lan = true };
+    struct rig *r = rig_new(test_seed(), &config);
+    struct script s[14];
+    for (unsigned i = 0; i < 14; i++) script_key(&s[i], r, i);
+    for (unsigned i = 0; i < 8; i++) script_up(&s[i], rig_ip(192, 168, 7, 1 + i));
+    rig_wait(r, 29 * S);
+    for (unsigned i = 0; i < 8; i++) script_send_block(&s[i], SOTTO_CODE_PONG, SOTTO_SPAN(empty_list));
+    rig_wait(r, 2 * S);
+    script_dial(&s[8], rig_ip(192, 168, 7, 1));
+    assert_int_equal(script_reason(&s[8]), SOTTO_REASON_TOO_MANY);
+    script_up(&s[9], rig_ip(45, 1, 1, 1));
+    rig_wait(r, 1);
+    script_up(&s[10], rig_ip(45, 1, 1, 2));
+    script_dial(&s[11], rig_ip(45, 1, 1, 3));
+    assert_int_equal(script_reason(&s[11]), SOTTO_REASON_TOO_MANY);
+    /* All places are taken: one of the two of a group goes for a new one, none of the machines here. */
+    script_up(&s[12], rig_ip(45, 2, 1, 1));
+    assert_true(r->lines[s[10].conn].closed && !r->lines[s[9].conn].closed);
+    for (unsigned i = 0; i < 8; i++) assert_false(r->lines[s[i].conn].closed);
+    script_dial(&s[13], rig_ip(45, 3, 1, 1));
+    assert_int_equal(script_reason(&s[13]), SOTTO_REASON_TOO_MANY);
+    for (unsigned i = 0; i < 14; i++) script_end(&s[i]);
+    rig_free(r);
+}
+
 static void test_duplicate_and_self(void **state)
 {
     (void)state;
@@ -413,7 +442,7 @@ int main(void)
         cmocka_unit_test(test_handshake_slow), cmocka_unit_test(test_dial_deadlines), cmocka_unit_test(test_idle_and_ping),
         cmocka_unit_test(test_write_stall), cmocka_unit_test(test_backlog_bound), cmocka_unit_test(test_pause),
         cmocka_unit_test(test_handshakes_at_once), cmocka_unit_test(test_handshakes_of_a_group), cmocka_unit_test(test_address_rate), cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_slots), cmocka_unit_test(test_local_slots), cmocka_unit_test(test_duplicate_and_self),
+        cmocka_unit_test(test_slots), cmocka_unit_test(test_local_slots), cmocka_unit_test(test_lan_slots), cmocka_unit_test(test_duplicate_and_self),
         cmocka_unit_test(test_both_dial),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -206,6 +206,85 @@ static void test_static_calls(void **state)
     rig_free(r);
 }
 
+static enum sotto_err heard(struct rig *r, const struct script *s, struct sotto_addr addr)
+{
+    struct sotto_enode e = enode_of(s, addr);
+    enum sotto_err err = sotto_host_lan(r->h, &e, r->now, &r->out);
+    rig_take(r);
+    return err;
+}
+
+static bool info_by_key(struct rig *r, const struct script *s, struct sotto_peer_info *out)
+{
+    for (unsigned i = 0; sotto_host_peer_at(r->h, i, out); i++)
+        if (memcmp(out->key, s->pub, 64) == 0) return true;
+    return false;
+}
+
+/* Nodes of the local network are kept as static peers are, banned as others are, and go where an operator needs the place. */
+static void test_lan(void **state)
+{
+    (void)state;
+    struct sotto_host_config config = { .static_max = 2, .lan = true, .local = true };      /* local: redials soon */
+    struct rig *r = rig_new(test_seed(), &config);
+    struct script s[5], self = { .r = r };
+    struct sotto_peer_info info;
+    for (unsigned i = 0; i < 5; i++) script_key(&s[i], r, i);
+    memcpy(self.pub, r->h->key, 64);
+    assert_int_equal(heard(r, &self, rig_ip(10, 0, 0, 9)), SOTTO_ERR_STATE);
+    assert_int_equal(heard(r, &s[0], rig_ip(10, 0, 0, 1)), SOTTO_OK);
+    assert_int_equal(heard(r, &s[0], rig_ip(10, 0, 0, 1)), SOTTO_ERR_EXISTS);
+    assert_int_equal(r->dials, 1);
+    script_answer(&s[0], r->last_dial);
+    script_send_hello(&s[0], 5);
+    assert_true(info_by_key(r, &s[0], &info) && info.lan && !info.is_static && strcmp(info.state, "up") == 0 && info.failures == 0);
+
+    /* One that nobody reaches waits, longer each time, and how often is told. */
+    assert_int_equal(heard(r, &s[1], rig_ip(10, 0, 0, 2)), SOTTO_OK);
+    assert_int_equal(heard(r, &s[2], rig_ip(10, 0, 0, 3)), SOTTO_ERR_FULL);
+    for (unsigned i = 1; i <= 3; i++) {
+        unsigned dials = r->dials;
+        lose(r, r->last_dial);
+        assert_true(info_by_key(r, &s[1], &info) && info.lan && !info.is_static && info.failures == i && strcmp(info.state, "waiting") == 0);
+        r->now.mono_us = info.since_us;
+        rig_in(r, (struct sotto_in){ .kind = SOTTO_IN_TICK });
+        assert_int_equal(r->dials, dials + 1);
+    }
+    lose(r, r->last_dial);
+
+    /* What an operator adds comes first: into the place of the one that is not there; and the other one is static from now on. */
+    script_send_block(&s[0], SOTTO_CODE_PONG, SOTTO_SPAN(empty_list));
+    add(r, &s[3], rig_ip(10, 0, 0, 4));
+    assert_false(info_by_key(r, &s[1], &info));
+    unsigned dials = r->dials;
+    add(r, &s[0], rig_ip(10, 0, 0, 1));
+    assert_int_equal(r->dials, dials);                /* it is here already */
+    assert_true(info_by_key(r, &s[0], &info) && !info.lan && info.is_static);
+    struct sotto_enode e = enode_of(&s[4], rig_ip(10, 0, 0, 5));
+    assert_int_equal(sotto_host_add(r->h, &e, r->now, &r->out), SOTTO_ERR_FULL);
+    assert_int_equal(heard(r, &s[0], rig_ip(10, 0, 0, 1)), SOTTO_ERR_EXISTS);
+
+    /* An offender is banned, and not taken again by being heard again. */
+    assert_int_equal(sotto_host_remove(r->h, s[3].pub, r->now, &r->out), SOTTO_OK);
+    rig_take(r);
+    assert_int_equal(heard(r, &s[4], rig_ip(10, 0, 0, 5)), SOTTO_OK);
+    script_answer(&s[4], r->last_dial);
+    script_send_hello(&s[4], 5);
+    sotto_host_offend(r->h, s[4].conn, 100, "test", r->now, &r->out);
+    rig_wait(r, 0);
+    assert_true(sotto_host_banned(r->h, s[4].pub, r->now));
+    rig_wait(r, HOUR - MINUTE);
+    assert_true(info_by_key(r, &s[4], &info) && info.lan);
+    assert_int_equal(sotto_host_remove(r->h, s[4].pub, r->now, &r->out), SOTTO_OK);
+    assert_int_equal(heard(r, &s[4], rig_ip(10, 0, 0, 5)), SOTTO_ERR_STATE);
+    assert_true(sotto_host_banned(r->h, s[4].pub, r->now));
+    for (unsigned i = 0; i < r->last_dial; i++) assert_true(!r->lines[i].dialled || i <= s[4].conn || r->lines[i].addr.ip[3] != 5);
+    rig_wait(r, 2 * MINUTE);
+    assert_int_equal(heard(r, &s[4], rig_ip(10, 0, 0, 5)), SOTTO_OK);
+    for (unsigned i = 0; i < 5; i++) script_end(&s[i]);
+    rig_free(r);
+}
+
 static void test_quit_says_so(void **state)
 {
     (void)state;
@@ -409,7 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offences_ban), cmocka_unit_test(test_operator_ban), cmocka_unit_test(test_redial),
-        cmocka_unit_test(test_static_useless), cmocka_unit_test(test_static_calls), cmocka_unit_test(test_quit_says_so),
+        cmocka_unit_test(test_static_useless), cmocka_unit_test(test_static_calls), cmocka_unit_test(test_lan), cmocka_unit_test(test_quit_says_so),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_large_message), cmocka_unit_test(test_small_before_hello),
         cmocka_unit_test(test_full_queue), cmocka_unit_test(test_calls_inside),
     };
