@@ -11,7 +11,7 @@ struct side {
     struct sotto_addr at, at6, from;
     uint8_t last[SOTTO_IO_UDP_MAX];
     size_t last_size;
-    unsigned count, wanted;
+    unsigned count, wanted, heard;              /* heard: of a group */
     bool echo, sending, free_it;
 };
 
@@ -36,6 +36,15 @@ static void input(void *ctx, const struct sotto_addr *from, struct sotto_span by
     if (s->count >= s->wanted) sotto_loop_stop(loop);
 }
 
+static void group_input(void *ctx, const struct sotto_addr *from, struct sotto_span bytes, struct sotto_now now)
+{
+    struct side *s = ctx;
+    assert_false(s->sending);
+    assert_true(now.mono_us > 0 && bytes.size == 5 && memcmp(bytes.data, "where", 5) == 0);
+    s->from = *from;
+    s->heard++;
+}
+
 static void late(void *ctx, struct sotto_now now)
 {
     (void)ctx;
@@ -52,7 +61,7 @@ static struct sotto_addr address(const char *text, uint16_t port)
 
 static void side_start(struct side *s)
 {
-    struct sotto_io_udp_config config = { .loop = loop, .local = true, .waiting_max = 4, .ctx = s, .input = input };
+    struct sotto_io_udp_config config = { .loop = loop, .local = true, .near = true, .waiting_max = 4, .ctx = s, .input = input, .group = group_input };
     struct sotto_addr any = address("127.0.0.1", 0);
     *s = (struct side){ .wanted = 1 };
     assert_ok(sotto_io_udp_new(&s->udp, &config));
@@ -205,13 +214,108 @@ static void test_free_and_close(void **state)
     assert_ok(sotto_io_udp_listen(a.udp, NULL, &again));
 }
 
+/* The last datagram on its way is a's, to b alone: what was said to everybody came before it, for loopback keeps the order. */
+static void flush_loop(void)
+{
+    b.count = 0;
+    b.wanted = 1;
+    assert_ok(send_to(&a, &b.at, "x", 1));
+    sotto_loop_run(loop);
+}
+
+static const struct sotto_addr anywhere;
+
+/* Everybody who joined hears it once, with the address that answers go to; nobody else does, and it is no datagram to us alone. */
+static void test_group(void **state)
+{
+    (void)state;
+    struct sotto_addr group = address("239.255.83.84", a.at.port), wrong[] = { address("127.0.0.1", 1), address("239.255.83.84", 0), address("240.0.0.1", 1), address("::1", 1) };
+    unsigned links = 0;
+    for (unsigned i = 0; i < 4; i++) assert_int_equal(sotto_io_udp_join(a.udp, &links, &wrong[i], &anywhere), SOTTO_ERR_RANGE);
+    assert_int_equal(sotto_io_udp_shout(a.udp, &links, sotto_span("where", 5)), SOTTO_ERR_MISSING);
+    assert_ok(sotto_io_udp_join(a.udp, &links, &group, &anywhere));
+    assert_int_equal(links, 1);
+    assert_ok(sotto_io_udp_shout(a.udp, &links, sotto_span("where", 5)));
+    assert_int_equal(links, 1);
+    flush_loop();
+    assert_int_equal(a.heard, 1);
+    assert_int_equal(b.heard, 0);
+    assert_ok(sotto_io_udp_join(b.udp, &links, &group, &anywhere));
+    assert_ok(sotto_io_udp_join(b.udp, &links, &group, &anywhere));        /* again: nothing new */
+    assert_int_equal(links, 1);
+    for (unsigned i = 0; i < 3; i++) assert_ok(sotto_io_udp_shout(a.udp, NULL, sotto_span("where", 5)));
+    flush_loop();
+    assert_int_equal(a.heard, 4);
+    assert_int_equal(b.heard, 3);
+    assert_true(sotto_addr_equal(&b.from, &a.at));
+    assert_int_equal(a.count, 0);
+    assert_int_equal(sotto_io_udp_shout(a.udp, NULL, sotto_span("", 0)), SOTTO_ERR_RANGE);
+    sotto_io_udp_close(b.udp);
+    assert_int_equal(sotto_io_udp_shout(b.udp, NULL, sotto_span("where", 5)), SOTTO_ERR_MISSING);
+    assert_ok(sotto_io_udp_listen(b.udp, NULL, &b.at));
+    assert_ok(sotto_io_udp_shout(a.udp, NULL, sotto_span("where", 5)));
+    flush_loop();
+    assert_int_equal(b.heard, 3);
+}
+
+static int ttl_of(int raw)
+{
+    char byte[8];
+    union { struct cmsghdr head; char bytes[CMSG_SPACE(sizeof(int))]; } control;
+    struct iovec v = { byte, sizeof byte };
+    struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+    int ttl = 0;
+    assert_true(recvmsg(raw, &m, 0) > 0);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) memcpy(&ttl, CMSG_DATA(c), sizeof ttl);
+    return ttl;                                 /* 0: the system does not tell */
+}
+
+/* What is said on our own network does not pass a router. */
+static void test_near(void **state)
+{
+    (void)state;
+    int raw = socket(AF_INET, SOCK_DGRAM, 0), one = 1;
+    struct sockaddr_storage at;
+    socklen_t size = sizeof at;
+    struct sotto_addr any = address("0.0.0.0", 0);
+    sotto_io_to_sockaddr(&at, &any);
+    assert_int_equal(bind(raw, (const struct sockaddr *)&at, sizeof(struct sockaddr_in)), 0);
+    assert_int_equal(setsockopt(raw, IPPROTO_IP, IP_RECVTTL, &one, sizeof one), 0);
+    assert_int_equal(getsockname(raw, (struct sockaddr *)&at, &size), 0);
+    uint16_t port = sotto_io_from_sockaddr((const struct sockaddr *)&at).port;
+    struct sotto_addr group = address("239.255.83.84", port), here = address("127.0.0.1", port);
+    struct ip_mreqn m = { .imr_ifindex = 1 };
+    memcpy(&m.imr_multiaddr, group.ip, 4);
+    assert_int_equal(setsockopt(raw, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m), 0);
+    assert_ok(send_to(&a, &here, "x", 1));
+    assert_int_equal(ttl_of(raw), 1);
+    struct sotto_io_udp_config config = { .loop = loop, .local = true, .waiting_max = 4, .ctx = &b, .input = input };
+    struct sotto_addr out = address("127.0.0.1", 0);
+    struct sotto_io_udp *far = NULL;
+    assert_ok(sotto_io_udp_new(&far, &config));
+    assert_ok(sotto_io_udp_listen(far, NULL, &out));
+    assert_ok(sotto_io_udp_send(far, &here, sotto_span("x", 1)));
+    assert_in_range(ttl_of(raw), 2, 255);
+    sotto_io_udp_free(far);
+    /* Another program has the port for itself: it is said, and tried again later. */
+    assert_int_equal(sotto_io_udp_join(a.udp, NULL, &group, &anywhere), SOTTO_ERR_IN_USE);
+    int reuse = setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    assert_int_equal(reuse, 0);
+    assert_ok(sotto_io_udp_join(a.udp, NULL, &group, &anywhere));
+    assert_ok(sotto_io_udp_shout(a.udp, NULL, sotto_span("where", 5)));
+    assert_int_equal(ttl_of(raw), 1);
+    close(raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown), cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown), cmocka_unit_test_setup_teardown(test_ipv6, setup, teardown),
         cmocka_unit_test_setup_teardown(test_v6_only, setup, teardown), cmocka_unit_test(test_mapped),
-        cmocka_unit_test_setup_teardown(test_free_and_close, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_free_and_close, setup, teardown), cmocka_unit_test_setup_teardown(test_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_near, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
