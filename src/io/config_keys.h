@@ -19,6 +19,8 @@
     X(NETWORK_BOOTSTRAP, "network.bootstrap", LIST, "", 1, 512, RESTART, "network.md 1", "nodes where the search for others begins, as enode or enr") \
     X(NETWORK_DISCOVERY, "network.discovery", BOOL, "true", 0, 1, RESTART, "network.md 1", "looks for other nodes by discovery v4, on UDP at the same port; off with network.local unless set") \
     X(NETWORK_NAT, "network.nat", BOOL, "true", 0, 1, RESTART, "network.md 1", "asks the router for its port, by UPnP, then NAT-PMP, so that others can dial this node; never with network.local") \
+    X(NETWORK_LAN, "network.lan", BOOL, "false", 0, 1, RESTART, "network.md 1", "finds nodes of the same local network by multicast to 239.255.83.84, UDP port 18384; off with network.proxy") \
+    X(NETWORK_LAN_SECRET_FILE, "network.lan_secret_file", STRING, "", 0, 4000, RESTART | FIXED, "network.md 1", "0600 file of 64 hex digits that such nodes share; empty: strangers are answered") \
     X(NETWORK_PROXY, "network.proxy", STRING, "", 0, 64, RESTART, "network.md 1", "SOCKS5 proxy for every dial, as address:port; such as that of Tor") \
     X(NETWORK_PROXY_ONLY, "network.proxy_only", BOOL, "false", 0, 1, RESTART, "network.md 1", "nothing leaves but through the proxy: no UDP, no discovery, no port mapping, listens on loopback only") \
     X(NETWORK_LOCAL, "network.local", BOOL, "false", 0, 1, RESTART, "G-03", "this machine only: listens and dials on 127.0.0.1")   \

@@ -133,19 +133,29 @@ static void config_unset(void *ctx, struct sotto_call *call, const struct sotto_
     if (reload(n, call)) sotto_call_result(call, item(n->config, id, true));
 }
 
+/* What is no mistake and yet has no effect. */
+static void config_idle(json_t *list, const struct sotto_config *c)
+{
+    const char *why = sotto_config_bool(c, SOTTO_KEY_NETWORK_LAN) ? sotto_beacon_barred(c) : NULL;
+    if (why)
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "key", "network.lan", "what", json_sprintf("network.lan has no effect (%s).", why),
+                                              "todo", "Set network.lan to false, or do without the proxy."));
+}
+
 static void config_check(void *ctx, struct sotto_call *call, const struct sotto_config_check_params *p)
 {
     struct sotto_node *n = ctx;
     struct sotto_config_problems problems = { 0 };
-    enum sotto_err err;
-    if (p->text) err = sotto_config_check(&problems, "text", sotto_span_str(p->text));
-    else {
-        struct sotto_config *fresh = NULL;
-        err = sotto_node_config(n, &fresh, &problems);
-        sotto_config_free(fresh);
+    struct sotto_config *fresh = NULL;
+    enum sotto_err err = p->text ? sotto_config_check(&problems, "text", sotto_span_str(p->text)) : sotto_node_config(n, &fresh, &problems);
+    if (err == SOTTO_OK || err == SOTTO_ERR_FORMAT) {
+        json_t *list = problems_json(&problems);
+        if (fresh) config_idle(list, fresh);
+        sotto_call_result(call, list);
+    } else {
+        sotto_api_fail(call, err);
     }
-    if (err == SOTTO_OK || err == SOTTO_ERR_FORMAT) sotto_call_result(call, problems_json(&problems));
-    else sotto_api_fail(call, err);
+    sotto_config_free(fresh);
     sotto_config_problems_free(&problems);
 }
 

@@ -7,7 +7,7 @@
 #define TAIL_BYTES_MAX (SOTTO_LOG_KEPT_BYTES + SOTTO_LOG_KEPT_LINES + 2)       /* all lines with their commas and brackets */
 
 /* Every area that a line of this program names; tests/house keeps the list true. */
-static const char *const areas[] = { "account", "config", "crypto", "discovery", "door", "log", "message", "network", "node", "p2p", "rpc", "store", "tcp", "udp",
+static const char *const areas[] = { "account", "config", "crypto", "discovery", "door", "lan", "log", "message", "network", "node", "p2p", "rpc", "store", "tcp", "udp",
                                      "whisper", "work" };
 #define ALL "all"
 

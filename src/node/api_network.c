@@ -45,6 +45,7 @@ static json_t *peer_json(struct sotto_node *n, const struct sotto_peer_info *p, 
     }
     json_object_set_new(o, "inbound", json_boolean(p->inbound));
     json_object_set_new(o, "static", json_boolean(p->is_static));
+    json_object_set_new(o, "lan", json_boolean(p->lan));
     json_object_set_new(o, "state", json_string(p->state));
     json_object_set_new(o, "client", json_string(p->client));
     json_object_set_new(o, "sinceMs", json_integer(p->since_us ? (json_int_t)(now.wall_ms - (now.mono_us - p->since_us) / 1000) : 0));
@@ -87,6 +88,7 @@ static void network_self(void *ctx, struct sotto_call *call, const struct sotto_
     json_t *o = sotto_discovery_json(ctx);
     (void)p;
     json_object_set_new(o, "nat", sotto_nat_json(ctx));
+    json_object_set_new(o, "lan", sotto_beacon_json(ctx));
     sotto_call_result(call, o);
 }
 

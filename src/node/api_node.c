@@ -174,6 +174,14 @@ static void doctor_nat(struct doctor *d)
     check(d, "nat", good ? "ok" : "warn", what, why, todo);
 }
 
+static void doctor_lan(struct doctor *d)
+{
+    char what[160];
+    const char *why, *todo;
+    bool good = sotto_beacon_words(d->node, what, &why, &todo);
+    check(d, "lan", good ? "ok" : "warn", what, why, todo);
+}
+
 static void doctor_backup(struct doctor *d)
 {
     uint64_t now = sotto_io_now().wall_ms;
@@ -198,6 +206,7 @@ static void node_doctor(void *ctx, struct sotto_call *call, const struct sotto_n
     doctor_store(&d);
     doctor_network(&d);
     doctor_nat(&d);
+    doctor_lan(&d);
     doctor_limits(&d);
     doctor_backup(&d);
     check(&d, "version", "ok", "Sotto " SOTTO_VERSION ".", "", "");

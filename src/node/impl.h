@@ -14,6 +14,7 @@
 #include "node/discovery.h"
 #include "node/history.h"
 #include "node/keys.h"
+#include "node/lan.h"
 #include "node/meter.h"
 #include "node/nat.h"
 #include "node/node.h"
@@ -99,8 +100,9 @@ struct sotto_node {
     struct sotto_secret *book_key;        /* guarded */
     uint64_t book_saved_us;
     struct sotto_discovery *discovery;    /* NULL: off */
+    struct sotto_beacon *beacon;          /* NULL: off */
     struct sotto_nat *nat;                /* NULL: off */
-    struct sotto_addr nat_listen;         /* nat.h: what a router would lead to; family 0: nothing */
+    struct sotto_addr nat_listen;         /* the first IPv4 address listened on: what a router would lead to (nat.h) and a local network dials (lan.h); family 0: none */
     struct sotto_chacha_rng rng;
     struct sotto_timer *net_timer, *chat_timer, *house_timer;
     struct sotto_outq outq;

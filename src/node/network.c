@@ -452,6 +452,7 @@ void sotto_network_external(struct sotto_node *n, const struct sotto_addr *addr)
 void sotto_network_stop(struct sotto_node *n)
 {
     sotto_nat_stop(n);
+    sotto_beacon_stop(n);
     sotto_discovery_stop(n);
     if (!n->net) return;
     sotto_neighbours_save(n);
@@ -465,6 +466,7 @@ void sotto_network_free(struct sotto_node *n)
 {
     struct mine *m;
     sotto_nat_free(n);
+    sotto_beacon_free(n);
     sotto_discovery_free(n);
     while ((m = n->mine_waiting)) {
         n->mine_waiting = m->next;

@@ -159,7 +159,8 @@ static enum sotto_err core_new(struct sotto_node *n, const struct sotto_addr *bo
     }
     err = sotto_neighbours_new(n, &key);
     struct sotto_net_config config = {
-        .key = key, .listen_port = bound->family && !n->proxy_only ? bound->port : 0, .local = n->local, .plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN),
+        .key = key, .listen_port = bound->family && !n->proxy_only ? bound->port : 0, .local = n->local,
+        .lan = sotto_config_bool(n->config, SOTTO_KEY_NETWORK_LAN) && !sotto_beacon_barred(n->config), .plain = sotto_config_bool(n->config, SOTTO_KEY_RELAY_PLAIN),
         .work_bits = (unsigned)sotto_config_number(n->config, SOTTO_KEY_RELAY_WORK), .emit_mean_us = 500000,
         .flush_mean_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_FLUSH), .gather_us = 1000 * sotto_config_number(n->config, SOTTO_KEY_RELAY_GATHER),
         .rate = (uint32_t)sotto_config_number(n->config, SOTTO_KEY_LIMITS_ENVELOPES),
@@ -191,6 +192,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         .ctx = n, .next_conn = on_next_conn, .input = sotto_network_input,
     };
     SOTTO_TRY(sotto_discovery_open(n, problem));
+    SOTTO_TRY(sotto_beacon_open(n, problem));
     *code = 1;
     SOTTO_TRY(sotto_io_net_new(&n->io_net, &io));
     bool random = false, in_use = false;
@@ -220,6 +222,7 @@ enum sotto_err sotto_network_start(struct sotto_node *n, char problem[1024], int
         n->self.addr = (struct sotto_addr){ .ip = { 127, 0, 0, 1 }, .port = bound.port, .family = 4 };
     }
     SOTTO_TRY(sotto_nat_start(n));
+    SOTTO_TRY(sotto_beacon_start(n));
     sotto_neighbours_load(n);
     struct sotto_now now = sotto_io_now();
     for (unsigned i = 0; i < sotto_config_list_size(n->config, SOTTO_KEY_NETWORK_STATIC); i++) {

@@ -111,7 +111,7 @@ static enum sotto_err build(struct sotto_net *n)
     struct sotto_net_slots slots = c->slots.own ? c->slots : (struct sotto_net_slots){ true, INBOUND_MAX, OUTBOUND_MAX, STATIC_MAX };
     const struct sotto_capability capabilities[] = { *sotto_shh_capability(n->shh), *sotto_links_capability(n->links) };
     struct sotto_host_config host = {
-        .key = c->key, .listen_port = c->listen_port, .local = c->local, .inbound_max = slots.inbound, .outbound_max = slots.outbound,
+        .key = c->key, .listen_port = c->listen_port, .local = c->local, .lan = c->lan, .inbound_max = slots.inbound, .outbound_max = slots.outbound,
         .static_max = slots.statics, .message_max = MESSAGE_MAX, .capabilities = capabilities, .capability_count = c->whisper_only ? 1 : 2,
         .book = c->book, .rng = c->rng, .log = c->log, .probe_owner = n, .probed = probed,
     };

@@ -20,7 +20,7 @@
 struct sotto_net_config {
     struct sotto_scalar key;
     uint16_t listen_port;
-    bool local, plain;                    /* network.local, relay.plain */
+    bool local, lan, plain;               /* network.local, network.lan, relay.plain */
     bool whisper_only;                    /* no sotto/1: shh/6 alone, as nodes of other programs have it (simulations, bench) */
     unsigned work_bits;                   /* relay.work: zero bits of native envelopes, 19; lower only on test networks */
     uint64_t flush_mean_us;               /* per-peer Poisson flush of pool entries, 1 s */
