@@ -43,7 +43,12 @@ struct conn {
     struct sotto_socks5 *socks;             /* DIALING and PROXY, if there is a proxy */
 };
 
-struct listener { uv_tcp_t tcp; struct sotto_io_net *net; };
+/* libuv listens no more while a socket at the door is not taken: spare takes it where there is no memory, one after the other. */
+struct listener {
+    uv_tcp_t tcp, spare;
+    struct sotto_io_net *net;
+    bool spare_used, owed, gone;            /* spare is not closed yet; another socket waits for it; tcp is closed */
+};
 
 struct sotto_io_net {
     struct sotto_io_net_config config;
@@ -372,18 +377,46 @@ static void dial(struct sotto_io_net *net, uint32_t number, const struct sotto_a
 
 static void refused_closed(uv_handle_t *handle) { free(handle); }
 
+static void refuse(struct listener *l);
+
+static void listener_release(struct listener *l)
+{
+    struct sotto_io_net *net = l->net;
+    if (!l->gone || l->spare_used) return;
+    free(l);
+    net->open_handles--;
+    net_release(net);
+}
+
+static void spare_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    l->spare_used = false;
+    if (l->owed && !l->gone && !uv_is_closing((const uv_handle_t *)&l->tcp)) refuse(l);
+    listener_release(l);
+}
+
+/* Taken and closed, or it would stay at the door and wake us for ever. */
+static void refuse(struct listener *l)
+{
+    uv_tcp_t *taker = l->spare_used ? malloc(sizeof *taker) : &l->spare;
+    l->owed = taker == NULL;
+    if (l->owed) return;
+    if (taker == &l->spare) l->spare_used = true;
+    uv_tcp_init(sotto_loop_uv(l->net->config.loop), taker);
+    taker->data = l;
+    uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)taker);
+    uv_close((uv_handle_t *)taker, taker == &l->spare ? spare_closed : refused_closed);
+}
+
 static void knocked(uv_stream_t *stream, int status)
 {
     struct listener *l = stream->data;
     struct sotto_io_net *net = l->net;
     if (status != 0) return;                /* out of descriptors and the like: libuv tries again */
     struct conn *c = net->accepted_count < net->config.accept_max ? conn_new(net) : NULL;
-    if (!c) {                               /* taken and closed, or it would stay at the door and wake us for ever */
-        uv_tcp_t *refused = malloc(sizeof *refused);
-        if (!refused) return;
-        uv_tcp_init(sotto_loop_uv(net->config.loop), refused);
-        uv_accept(stream, (uv_stream_t *)refused);
-        uv_close((uv_handle_t *)refused, refused_closed);
+    if (!c) {
+        refuse(l);
         return;
     }
     c->accepted = true;
@@ -431,10 +464,8 @@ enum sotto_err sotto_io_net_new(struct sotto_io_net **out, const struct sotto_io
 static void listener_closed(uv_handle_t *handle)
 {
     struct listener *l = handle->data;
-    struct sotto_io_net *net = l->net;
-    free(l);
-    net->open_handles--;
-    net_release(net);
+    l->gone = true;
+    listener_release(l);
 }
 
 enum sotto_err sotto_io_net_listen(struct sotto_io_net *net, struct sotto_addr *bound, const struct sotto_addr *addr)

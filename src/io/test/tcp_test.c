@@ -27,6 +27,26 @@ struct side {
     size_t wanted;
 };
 
+/* The linker puts these between the driver and its memory. */
+void *__real_malloc(size_t size);           // NOLINT(bugprone-reserved-identifier): the linker's name
+void *__real_calloc(size_t count, size_t size);     // NOLINT(bugprone-reserved-identifier): the linker's name
+void *__wrap_malloc(size_t size);           // NOLINT(bugprone-reserved-identifier): the linker's name
+void *__wrap_calloc(size_t count, size_t size);     // NOLINT(bugprone-reserved-identifier): the linker's name
+static bool starving;
+static unsigned starved;
+void *__wrap_malloc(size_t size)            // NOLINT(bugprone-reserved-identifier): the linker's name
+{
+    if (!starving) return __real_malloc(size);
+    starved++;
+    return NULL;
+}
+void *__wrap_calloc(size_t count, size_t size)      // NOLINT(bugprone-reserved-identifier): the linker's name
+{
+    if (!starving) return __real_calloc(count, size);
+    starved++;
+    return NULL;
+}
+
 static struct sotto_loop *loop;
 static struct sotto_timer *guard;
 static struct side a, b;
@@ -556,6 +576,40 @@ static void test_proxy_given_up(void **state)
     sotto_buf_free(&proxy.heard);                              /* teardown frees the rest */
 }
 
+static void stop_when_all_closed(struct side *s, const struct sotto_in *in)
+{
+    (void)in;
+    if (s->closed == s->wanted) sotto_loop_stop(loop);
+}
+
+/* Without memory who dials is turned away, several at once too; the listener still hears, then and afterwards. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (unsigned round = 1; round <= 2; round++) {
+        a.wanted = 4 * round;
+        a.also = stop_when_all_closed;
+        for (unsigned i = 0; i < 4; i++) dial(&a, &b.at);
+        starving = true;
+        starved = 0;
+        sotto_loop_run(loop);
+        starving = false;
+        assert_in_range(starved, 4, 64);
+        assert_int_equal(b.accepted, 0);
+        assert_int_equal(a.closed, a.wanted);
+    }
+    a.opened = 0;
+    connect_both();
+    /* The listener may go while its spare is not closed yet, and another one waits for that. */
+    a.also = stop_at_open;
+    dial(&a, &b.at);
+    dial(&a, &b.at);
+    starving = true;
+    sotto_loop_run(loop);
+    starving = false;
+    sotto_io_net_unlisten(b.net);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -563,7 +617,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_addresses), T(test_listen_errors), T(test_data), T(test_goodbye), T(test_close_at_once), T(test_failed_dials), T(test_cancelled_dial),
         T(test_limits), T(test_queue_bound), T(test_pause), T(test_close_inside), T(test_free_inside), T(test_reset), T(test_ipv6), T(test_proxy),
-        T(test_proxy_refuses), T(test_proxy_given_up),
+        T(test_proxy_refuses), T(test_proxy_given_up), T(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
