@@ -6,7 +6,6 @@
 
 enum { FIRST_HEAP = 1024, LATE_MAX = 400, CROWD = 5 };
 /* talk state, network.md 3 */
-static const uint64_t emit_us[LINKS_PROFILES] = { LINKS_SECOND / 2, 20 * LINKS_SECOND, 5 * LINKS_SECOND, 90 * LINKS_SECOND };
 
 void *links_need(void *p)
 {
@@ -132,8 +131,8 @@ static void make_nodes(struct links_world *w)
         if (sotto_point_make(&n->pub, &n->key) != SOTTO_OK) links_need(NULL);
         n->budget.max = SOTTO_RL_BUDGET_MAX;
         n->hostile = i >= w->honest;
-        n->profile = (unsigned)links_below(&w->rng, LINKS_PROFILES);
-        n->emit = sotto_schedule_make(emit_us[n->profile]);
+        n->profile = (enum sotto_profile)links_below(&w->rng, SOTTO_PROFILES);
+        n->emit = sotto_schedule_make(sotto_slots_of(n->profile)->talk_us);
         if (!n->hostile && !w->long_run) links_at(w, w->now_us + links_below(&w->rng, 5 * LINKS_SECOND), LINKS_EMIT, NULL, i);
     }
 }

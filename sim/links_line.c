@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { PING_ANSWER_S = 30, C_SLOT_US = 4400000, DELAY_MIN_US = 10000, DELAY_MAX_US = 90000 };
+enum { PING_ANSWER_S = 30, DELAY_MIN_US = 10000, DELAY_MAX_US = 90000 };
 
 /* ---- lines ---- */
 
@@ -177,7 +177,7 @@ static void on_up(void *owner)
     links_at(w, w->now_us + sotto_rng_exp_us(&w->traffic.rng, w->gap_us), LINKS_TRAFFIC, e->c, e->side);
     links_at(w, w->now_us + links_below(&w->traffic, LINKS_SECOND), LINKS_PING, e->c, e->side);
     if (e->options.has & SOTTO_RL_HAS(3)) links_at(w, w->now_us + links_below(&w->traffic, 10 * LINKS_SECOND), LINKS_UPDATE, e->c, e->side);
-    if (e->paced) links_at(w, w->now_us + C_SLOT_US / 2, LINKS_SLOT, e->c, e->side);
+    if (e->paced) links_at(w, w->now_us + sotto_slots_of(SOTTO_PROFILE_STRONG)->cell_us / 2, LINKS_SLOT, e->c, e->side);
 }
 
 static void on_message(void *owner, const struct sotto_rl_message *m)
@@ -279,7 +279,7 @@ void links_tick_event(struct links_end *e)
 void links_slot_event(struct links_end *e)
 {
     struct links_world *w = e->w;
-    uint64_t before = e->cells, next = sotto_schedule_draw(&(struct sotto_schedule){ C_SLOT_US }, &w->traffic.rng, w->now_us);
+    uint64_t before = e->cells, next = sotto_schedule_draw(&(struct sotto_schedule){ sotto_slots_of(SOTTO_PROFILE_STRONG)->cell_us }, &w->traffic.rng, w->now_us);
     if (!e->rl || e->ended) return;
     links_room(e);
     e->in_slot = true;
@@ -335,7 +335,8 @@ static void begin_end(struct links_conn *c, unsigned side, unsigned node, unsign
     e->options = sotto_rl_options();
     e->options.has = SOTTO_RL_HAS(1);
     e->options.roles = SOTTO_RL_FLOOD | SOTTO_RL_STEM;
-    if (n->profile == LINKS_STRONG) e->options.has |= SOTTO_RL_HAS(5), e->options.stem_class = 1, e->options.hop_ms = 4400;
+    const struct sotto_slots *slots = sotto_slots_of(n->profile);
+    if (slots->stem_class) e->options.has |= SOTTO_RL_HAS(5), e->options.stem_class = slots->stem_class, e->options.hop_ms = slots->hop_ms;
     if (w->long_run || (!c->raw && links_below(&w->lines, 3) == 0)) {
         e->options.has |= SOTTO_RL_HAS(3);
         e->options.cells_rate = w->long_run ? 2000 : (uint32_t)links_between(&w->lines, 20, 400);
@@ -344,7 +345,7 @@ static void begin_end(struct links_conn *c, unsigned side, unsigned node, unsign
     }
     e->cells_rate_min = e->options.cells_rate;
     e->bytes_rate_min = e->options.bytes_rate;
-    e->paced = n->profile == LINKS_STRONG && side == 0 && !w->long_run;  /* its stem links: those that it dialled */
+    e->paced = slots->cell_us > 0 && side == 0 && !w->long_run;  /* its stem links: those that it dialled */
     const struct sotto_rl_config config = { .dialled = side == 0, .paced = e->paced, .key = &n->key, .own_pub = n->pub, .peer_pub = w->nodes[peer].pub,
                                             .options = e->options, .budget = &n->budget, .rng = &n->rng.rng,
                                             .sink = { e, on_frame, on_up, on_message, on_pause, on_ended } };

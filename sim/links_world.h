@@ -76,12 +76,11 @@ struct links_node {
     struct sotto_point pub;
     struct sotto_chacha_rng rng;
     struct sotto_rl_budget budget;
-    unsigned profile;
+    enum sotto_profile profile;
     bool hostile;
     struct sotto_schedule emit;                   /* E-slots */
 };
 
-enum { LINKS_OFF, LINKS_PHONE, LINKS_NORMAL, LINKS_STRONG, LINKS_PROFILES };       /* network.md 3 */
 enum links_event_kind { LINKS_LINE, LINKS_ARRIVE, LINKS_READ, LINKS_TICK, LINKS_SLOT, LINKS_TRAFFIC, LINKS_EMIT, LINKS_LOSE, LINKS_CLOSE, LINKS_DIAL,
                         LINKS_STALL, LINKS_UPDATE, LINKS_PING, LINKS_HOSTILE, LINKS_EVENTS };
 struct links_event { uint64_t at, seq; uint8_t kind, side; uint16_t conn; };

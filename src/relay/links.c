@@ -10,6 +10,8 @@ struct member {
     struct sotto_rl *link;
     bool was_up, over;                            /* over: the link ended, the connection follows */
     uint64_t ping_us;
+    bool paced;
+    uint64_t slot_us;                             /* paced: its next slot; NONE until it is up */
 };
 
 struct sotto_links {
@@ -47,6 +49,8 @@ static void let_go(struct member *m, enum sotto_reason reason)
     sotto_host_disconnect(l->host, m->peer, reason, l->now, l->out);
 }
 
+static uint64_t next_slot(const struct sotto_links *l) { return l->now.mono_us + sotto_rng_exp_us(l->config.rng, l->config.cell_slot_us); }
+
 /* ---- what a link says ---- */
 
 static void frame(void *owner, unsigned code, struct sotto_span payload)
@@ -64,6 +68,7 @@ static void up(void *owner)
     struct sotto_links *l = m->all;
     m->was_up = true;
     m->ping_us = l->now.mono_us;                  /* so that it is known soon what the round trip is */
+    if (m->paced) m->slot_us = next_slot(l);
     sotto_log_line(l->config.log, SOTTO_LOG_INFO, "p2p", "link.up", "conn=%u", m->peer);
     if (l->config.up) l->config.up(l->config.owner, m->peer, l->now);
 }
@@ -123,7 +128,8 @@ static enum sotto_err begin(struct sotto_links *l, uint32_t peer)
     }
     struct member *m = calloc(1, sizeof *m);
     if (!m) return SOTTO_ERR_NOMEM;
-    *m = (struct member){ .all = l, .peer = peer, .ping_us = NONE };
+    *m = (struct member){ .all = l, .peer = peer, .ping_us = NONE, .slot_us = NONE, .paced = config.dialled && l->config.cell_slot_us };
+    config.paced = m->paced;
     config.sink = (struct sotto_rl_sink){ m, frame, up, message, pause_peer, ended };
     enum sotto_err err = sotto_rl_new(&m->link, &config, l->now);
     if (err != SOTTO_OK) {
@@ -213,6 +219,10 @@ void sotto_links_tick(struct sotto_links *l, struct sotto_now now)
         room(m);
         sotto_rl_tick(m->link, now);
         if (!m->over) sotto_rl_flush(m->link, now);
+        if (!m->over && now.mono_us >= m->slot_us) {
+            m->slot_us = next_slot(l);            /* one that was missed is not made up */
+            (void)sotto_rl_slot(m->link, now);
+        }
         if (m->over || now.mono_us < m->ping_us) continue;
         m->ping_us = now.mono_us + SOTTO_LINKS_PING_US + sotto_rng_below(l->config.rng, SOTTO_LINKS_PING_US);
         (void)!sotto_rl_ping(m->link, now);       /* the last one is not answered: then it is known as it was */
@@ -227,6 +237,7 @@ uint64_t sotto_links_deadline(const struct sotto_links *l)
         if (m->over) continue;
         uint64_t when = sotto_rl_deadline(m->link);
         if (m->ping_us < when) when = m->ping_us;
+        if (m->slot_us < when) when = m->slot_us;
         if (when < at) at = when;
     }
     return at;

@@ -17,6 +17,7 @@ struct sotto_links_config {
     struct sotto_scalar key;                      /* the node's link identity; copied into guarded memory, wipe yours */
     struct sotto_rl_options options;              /* ours; option 1 (roles) is there */
     uint32_t dialled_cells_rate;                  /* cells a second that we take from whom we dialled; 0: what options say */
+    uint64_t cell_slot_us;                        /* mean of the C-slots of links that we dialled (relay/schedule.h); 0: cells leave as they are filled */
     struct sotto_rng *rng;
     struct sotto_log *log;                        /* may be NULL */
     void *owner;

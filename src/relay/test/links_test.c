@@ -5,6 +5,7 @@
 #include "crypto/rng.h"
 #include "p2p/state.h"
 #include "relay/links.h"
+#include "relay/schedule.h"
 
 #define S SOTTO_SECOND_US
 enum { A, B, SIZES_MAX = 16 };
@@ -68,6 +69,8 @@ static void lies(void *owner, uint32_t peer, struct sotto_now at)
     assert_int_equal(sotto_host_send(e->h, peer, &e->false_cap, lie_code, sotto_span(lie, lie_size), at, &e->out), SOTTO_OK);
 }
 
+static bool paced;                                /* the end that dials has the schedule of profile "strong" */
+
 static void end_begin(unsigned i, const char *name, bool honest)
 {
     struct end *e = &ends[i];
@@ -78,6 +81,13 @@ static void end_begin(unsigned i, const char *name, bool honest)
     struct sotto_links_config c = { .options = sotto_rl_options(), .rng = &e->rng.rng, .owner = e, .up = on_up, .message = on_message, .down = on_down };
     c.options.has = SOTTO_RL_HAS(1);
     c.options.roles = SOTTO_RL_FLOOD | SOTTO_RL_STEM;
+    if (paced && i == A) {
+        const struct sotto_slots *slots = sotto_slots_of(SOTTO_PROFILE_STRONG);
+        c.cell_slot_us = slots->cell_us;
+        c.options.has |= SOTTO_RL_HAS(5);
+        c.options.stem_class = slots->stem_class;
+        c.options.hop_ms = slots->hop_ms;
+    }
     sotto_scalar_random(&c.key, &e->rng.rng);
     assert_int_equal(sotto_links_new(&e->links, &c), SOTTO_OK);
     e->false_cap = (struct sotto_capability){ .name = "sotto", .version = 1, .codes = SOTTO_LINKS_CODES, .owner = e, .up = lies };
@@ -258,6 +268,30 @@ static void test_two_lengths(void **state)
     finish();
 }
 
+/* A paced link: a large cell at each slot, whether anything waits or not, and nothing in between; the other end, which is not, speaks when it likes. */
+static void test_slots(void **state)
+{
+    (void)state;
+    paced = true;
+    begin(true);
+    paced = false;
+    uint64_t sum = 0, before = 0, slots[2];
+    struct sotto_rl_info info;
+    for (unsigned half = 0; half < 2; half++) {
+        for (unsigned i = 0; i < 1000; i++) {
+            if (half && i % 25 == 0) send_text(A, 1000, &sum);
+            pass(4 * S);
+        }
+        assert_true(sotto_links_info(ends[A].links, ends[A].peer, &info));
+        assert_int_equal(info.cells_out_class[0], 1);                 /* READY */
+        slots[half] = info.cells_out_class[1] - before;
+        before = info.cells_out_class[1];
+    }
+    for (unsigned half = 0; half < 2; half++) assert_true(slots[half] > 909 - 6 * 30 && slots[half] < 909 + 6 * 30);      /* 4,000 s / 4.4 s; Poisson */
+    assert_true(ends[B].got == 40 && ends[B].sum == sum);
+    finish();
+}
+
 /* Who does not read is not written ahead of, and has all of it when it reads again. */
 static void test_slow_reader(void **state)
 {
@@ -342,7 +376,7 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_two_lengths), cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_two_lengths), cmocka_unit_test(test_slots), cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_silence),  cmocka_unit_test(test_ends),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
