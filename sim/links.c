@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 enum { FIRST_HEAP = 1024, LATE_MAX = 400, CROWD = 5 };
-/* talk state, network.md 3 */
 
 void *links_need(void *p)
 {
@@ -131,24 +130,26 @@ static void make_nodes(struct links_world *w)
         if (sotto_point_make(&n->pub, &n->key) != SOTTO_OK) links_need(NULL);
         n->budget.max = SOTTO_RL_BUDGET_MAX;
         n->hostile = i >= w->honest;
-        n->profile = (enum sotto_profile)links_below(&w->rng, SOTTO_PROFILES);
+        n->profile = w->bulk ? SOTTO_PROFILE_OFF : (enum sotto_profile)links_below(&w->rng, SOTTO_PROFILES);
         n->emit = sotto_schedule_make(sotto_slots_of(n->profile)->talk_us);
-        if (!n->hostile && !w->long_run) links_at(w, w->now_us + links_below(&w->rng, 5 * LINKS_SECOND), LINKS_EMIT, NULL, i);
+        if (!n->hostile && !w->long_run && !w->bulk && n->profile != SOTTO_PROFILE_OFF) links_at(w, w->now_us + links_below(&w->rng, 5 * LINKS_SECOND), LINKS_EMIT, NULL, i);
     }
 }
 
 static void make_world(struct links_world *w)
 {
     w->long_run = w->seed % 128 == 100;           /* more cells than one key seals */
+    w->bulk = !w->long_run && links_below(&w->rng, 8) == 0;
     w->lossy = links_below(&w->rng, 3) == 0;
     w->stalling = links_below(&w->rng, 3) == 0 && !w->long_run;
     w->slow_windows = links_below(&w->rng, 4) == 0;
-    w->honest = w->long_run ? 2 : (unsigned)links_between(&w->rng, 2, 4);
+    w->honest = w->long_run || w->bulk ? 2 : (unsigned)links_between(&w->rng, 2, 4);
     w->end_us = w->now_us + (w->long_run ? 90 : links_between(&w->rng, 30, 100)) * LINKS_SECOND;
     w->big = (uint32_t)(links_below(&w->rng, 4) ? links_between(&w->rng, 1000, 200000) : (2 << 20));
     w->quota = w->long_run ? 84u << 20 : w->big > (1 << 20) ? 12u << 20 : 4u << 20;
     w->gap_us = w->long_run ? 100000 : (uint32_t)links_between(&w->rng, 50000, 2000000);
     if (w->long_run) w->big = 2 << 20, w->lossy = false;
+    if (w->bulk) w->big = 2 << 20, w->quota = 12 << 20, w->lossy = w->stalling = false;
     bool hostile = w->strategy && !w->long_run;
     w->crowded = hostile && strcmp(w->strategy->name, "many-open") == 0;
     w->node_count = w->honest + (hostile ? w->crowded ? CROWD : 1 : 0);

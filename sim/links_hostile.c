@@ -1,7 +1,7 @@
 /* What a hostile peer can do on a link: every refusal of network.md 2, and what is no breach and hurts all the same. */
 #include "sim/links_world.h"
 
-enum { OPEN_MAX = 1100000, FLOOD_S = 8, STORM = 200, ABOVE_RATE = 1300, PIECE = SOTTO_RL_PLAIN_L - SOTTO_RL_HEAD };
+enum { OPEN_MAX = 1100000, FLOOD_S = 8, SYNC_S = 24, LOW_RATE = 2, STORM = 200, ABOVE_RATE = 1300, PIECE = SOTTO_RL_PLAIN_L - SOTTO_RL_HEAD };
 #define LEDGER 0x7f                               /* an ignored code: it counts all the same and holds no memory */
 
 /* ---- STATUS ---- */
@@ -200,7 +200,7 @@ static void flood_sync(struct links_raw *r)
 {
     static const uint8_t text[SOTTO_RL_PLAIN_L] = { LEDGER, SOTTO_RL_FIRST | 2, PIECE >> 8, PIECE & 255 };
     while (links_raw_fits(r, 2, sizeof text)) links_raw_cell(r, SOTTO_RL_L, text, sizeof text, true);
-    r->done = r->w->now_us > r->live_us + FLOOD_S * LINKS_SECOND;
+    r->done = r->w->now_us > r->live_us + SYNC_S * LINKS_SECOND;
 }
 static void empty_cells(struct links_raw *r)      /* as many as it may */
 {
@@ -255,22 +255,31 @@ static void unknown_codes(struct links_raw *r)
     if (links_raw_fits(r, 0, 40)) links_raw_cell(r, SOTTO_RL_S, notice, sizeof notice - 1, false);
     r->done = ++r->count > STORM / 4;
 }
-/* Rates over and over, lower and higher, and other windows: no credit and no tokens come of it, and the lower one holds. */
-static void update_storm(struct links_raw *r)
+static void says_rates(struct links_raw *r, uint32_t cells_rate, uint32_t bytes_rate)
 {
-    struct links_world *w = r->w;
     struct sotto_rl_options o = sotto_rl_options();
     uint8_t text[64] = { SOTTO_RL_UPDATE, SOTTO_RL_FIRST };
     struct sotto_buf b = { text + SOTTO_RL_HEAD, 0, 56, 56 };
     o.has = SOTTO_RL_HAS(3);
-    o.cells_rate = 1 + (uint32_t)links_below(&w->hostile, 2 * SOTTO_RL_CELLS_RATE);
-    o.bytes_rate = 1 + (uint32_t)links_below(&w->hostile, 1 << 24);
-    o.window = 1 + (uint32_t)links_below(&w->hostile, 1 << 24);
+    o.cells_rate = cells_rate, o.bytes_rate = bytes_rate, o.window = 1 + (uint32_t)links_below(&r->w->hostile, 1 << 24);
     size_t mark = sotto_rlp_begin(&b);
     SOTTO_ASSERT(sotto_rl_options_write(&b, &o) == SOTTO_OK && sotto_rlp_end_list(&b, mark) == SOTTO_OK);
     text[3] = (uint8_t)b.size;
     if (links_raw_fits(r, 0, 40)) links_raw_cell(r, SOTTO_RL_S, text, SOTTO_RL_HEAD + b.size, false);
+}
+/* Rates over and over, lower and higher, and other windows: no credit and no tokens come of it, and the lower one holds. */
+static void update_storm(struct links_raw *r)
+{
+    struct links_world *w = r->w;
+    says_rates(r, 1 + (uint32_t)links_below(&w->hostile, 2 * SOTTO_RL_CELLS_RATE), 1 + (uint32_t)links_below(&w->hostile, 1 << 24));
     r->done = ++r->count > STORM;
+}
+/* It can take only a few cells from now on, and is told much. */
+static void update_low(struct links_raw *r)
+{
+    if (r->count++ == 0) says_rates(r, LOW_RATE, SOTTO_RL_BYTES_RATE);
+    r->chatty = true;
+    honest(r);
 }
 
 #define STEPS(name, end, phase, commit) { name, end, phase, commit, NULL, 0 }
@@ -314,6 +323,6 @@ const struct links_strategy links_strategies[] = {
     STEPS("window-max", NULL, LINKS_LIVE, window_max), STEPS("window-storm", NULL, LINKS_LIVE, window_storm),
     STEPS("ack-lies", NULL, LINKS_LIVE, ack_lies), STEPS("empty-cells", NULL, LINKS_LIVE, empty_cells),
     STEPS("ping-flood", NULL, LINKS_LIVE, ping_flood), STEPS("tiny-records", NULL, LINKS_LIVE, tiny_records),
-    STEPS("unknown-codes", NULL, LINKS_LIVE, unknown_codes), STEPS("update-storm", NULL, LINKS_LIVE, update_storm),
+    STEPS("unknown-codes", NULL, LINKS_LIVE, unknown_codes), STEPS("update-storm", NULL, LINKS_LIVE, update_storm), STEPS("update-low", NULL, LINKS_LIVE, update_low),
 };
 const unsigned links_strategy_count = sizeof links_strategies / sizeof *links_strategies;

@@ -175,8 +175,8 @@ static void on_up(void *owner)
     e->was_up = true;
     if (e->c->raw) return;
     links_at(w, w->now_us + sotto_rng_exp_us(&w->traffic.rng, w->gap_us), LINKS_TRAFFIC, e->c, e->side);
-    links_at(w, w->now_us + links_below(&w->traffic, LINKS_SECOND), LINKS_PING, e->c, e->side);
-    if (e->options.has & SOTTO_RL_HAS(3)) links_at(w, w->now_us + links_below(&w->traffic, 10 * LINKS_SECOND), LINKS_UPDATE, e->c, e->side);
+    if (!w->bulk) links_at(w, w->now_us + links_below(&w->traffic, LINKS_SECOND), LINKS_PING, e->c, e->side);
+    if (e->options.has & SOTTO_RL_HAS(3) && !w->bulk) links_at(w, w->now_us + links_below(&w->traffic, 10 * LINKS_SECOND), LINKS_UPDATE, e->c, e->side);
     if (e->paced) links_at(w, w->now_us + sotto_slots_of(SOTTO_PROFILE_STRONG)->cell_us / 2, LINKS_SLOT, e->c, e->side);
 }
 

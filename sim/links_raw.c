@@ -402,6 +402,8 @@ static void feed(struct links_raw *r)
     if (r->feeds) {
         if (v->out.backlog_bytes + SOTTO_RL_PAYLOAD_MAX <= v->c->ahead && r->fed++ < FED_MAX)
             (void)!sotto_rl_send(v->rl, 0x26, links_body(w, 0x26, 200000, 7));
+    } else if (r->chatty) {
+        (void)!sotto_rl_send(v->rl, SOTTO_RL_NOTICE, links_body(w, SOTTO_RL_NOTICE, 7, (uint32_t)w->now_us));
     } else if (links_below(&w->hostile, 8) == 0) {
         uint8_t code = codes[links_below(&w->hostile, sizeof codes)];
         for (unsigned k = 0; k < (links_below(&w->hostile, 16) ? 1 : 200); k++)

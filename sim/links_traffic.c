@@ -118,7 +118,7 @@ void links_delay(struct links_conn *c, uint64_t us)
 /* What is served behind it waits for it too; may it be handed over at all? */
 static bool may_hand(const struct links_end *e, unsigned ch, uint64_t cost)
 {
-    uint64_t now = clock_of(e), most = e->paced ? 12 : LINKS_BOUND_US;
+    uint64_t now = clock_of(e), most = e->paced ? 12 : e->w->bulk ? 10 * LINKS_BOUND_US : LINKS_BOUND_US;       /* bulk: one after the other */
     for (unsigned other = 0; other < SOTTO_RL_CHANNELS; other++)
         if (service[other] >= service[ch] && later(e->due[other], now) + cost > now + most) return false;
     return e->to[ch].count < LINKS_WANTS;
@@ -232,7 +232,8 @@ static void one_message(struct links_end *e)
     unsigned ch = sotto_rl_channel(code);
     uint64_t most = ch == 2 ? w->big : ch == 0 ? 3300 : w->big < 60000 ? w->big : 60000;
     uint64_t size = links_below(&w->traffic, 3) && !w->long_run ? links_between(&w->traffic, 1, 1100) : links_between(&w->traffic, 1, most);
-    if (w->long_run) size = e->side ? 200 : links_between(&w->traffic, w->big / 4, w->big);
+    if (w->bulk) code = 0x26;
+    if (w->long_run || w->bulk) size = e->side ? 200 : links_between(&w->traffic, w->big / 4, w->big);
     if (e->paced && size > 900) size = 900;       /* on a paced link what is longer than a cell may not be through within its 60 s */
     (void)!links_hand(e, code, (uint32_t)size);
 }
@@ -240,7 +241,7 @@ static void one_message(struct links_end *e)
 void links_traffic(struct links_end *e)
 {
     struct links_world *w = e->w;
-    if (!e->rl || e->ended || w->now_us > w->end_us || w->quota == 0) return;
+    if (!e->rl || e->ended || w->now_us > w->end_us || w->quota == 0 || (w->bulk && e->side)) return;
     for (uint64_t k = 1 + links_below(&w->traffic, 4); k > 0 && !w->r->broken; k--) one_message(e);
     links_flush(e);
     links_at(w, w->now_us + sotto_rng_exp_us(&w->traffic.rng, w->gap_us), LINKS_TRAFFIC, e->c, e->side);

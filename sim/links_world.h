@@ -99,7 +99,7 @@ struct links_world {
     struct links_packets spare;
     uint64_t quota;                               /* bytes that may still be handed over */
     uint32_t big, gap_us;                         /* largest message; mean time between two of an end */
-    bool long_run, lossy, stalling, slow_windows;
+    bool long_run, bulk, lossy, stalling, slow_windows;        /* bulk: large messages one way, and nothing else that would wake a link */
     uint8_t *pool, *body;                         /* random bytes; the message in the making */
     const struct links_strategy *strategy;
     bool crowded;                                 /* somebody tries to fill the budget */
@@ -158,7 +158,7 @@ struct links_raw {
     uint8_t status[SOTTO_RL_STATUS_SIZE], theirs[SOTTO_RL_STATUS_SIZE];        /* theirs: of the victim */
     struct sotto_rl_lane out, tap_to, tap_from;   /* it seals with out; the reader opens what reaches the victim, and what it says */
     struct judge to, from;
-    bool keyed, deaf, mute, no_grant, feeds, done;        /* deaf: it reads nothing; done: it did what it wanted to */
+    bool keyed, deaf, mute, no_grant, feeds, chatty, done;        /* deaf: it reads nothing; done: it did what it wanted to */
     enum sotto_err status_err;                    /* what its STATUS must lead to */
     unsigned step, count, fed;                    /* count: of the strategy's own */
     uint64_t live_us, begun_us, keyed_us, ping_us, sent[SOTTO_RL_CHANNELS], granted[SOTTO_RL_CHANNELS];
