@@ -167,7 +167,7 @@ static uint32_t grant_cost(const struct sotto_rl *l, uint64_t limit)
 static bool grant(struct sotto_rl *l, unsigned channel, uint64_t *limit)
 {
     if (!sotto_rl_receive_due(&l->receive, channel, limit)) return false;
-    return channel != 2 || l->bound || sotto_bucket_take(&l->grant_bytes, grant_cost(l, *limit), l->mono_us);
+    return channel != 2 || l->bound || SOTTO_PLANTED(LINK_SYNC_UNLIMITED) || sotto_bucket_take(&l->grant_bytes, grant_cost(l, *limit), l->mono_us);
 }
 
 static void pack_windows(struct sotto_rl *l, struct sotto_rl_pack *p, size_t most)
@@ -364,6 +364,7 @@ static void take_update(struct sotto_rl *l, struct sotto_span list)
 {
     enum sotto_err err = sotto_rl_options_read(&l->peer, list);
     SOTTO_ASSERT(err == SOTTO_OK);                /* the receiver read it */
+    if (l->peer.cells_rate < l->pay_cells.rate && SOTTO_PLANTED(LINK_LOWER_RATE_IGNORED)) return;
     sotto_bucket_fill(&l->pay_cells, l->mono_us);         /* what has come together until now stays, however often they tell it */
     uint64_t level = l->pay_cells.level;
     l->pay_cells = pay_bucket(&l->peer, l->mono_us);
@@ -398,7 +399,10 @@ static void message(void *owner, const struct sotto_rl_message *m)
 static void charge(struct sotto_bucket *b, uint32_t *owed, uint32_t cells, uint64_t now_us, uint64_t *wait_us)
 {
     *owed += cells;
-    while (*owed > 0 && sotto_bucket_take(b, 1, now_us)) --*owed;
+    while (*owed > 0 && sotto_bucket_take(b, 1, now_us)) {
+        --*owed;
+        if (SOTTO_PLANTED(LINK_DEBT_SLOW)) break;
+    }
     if (*owed == 0) return;
     uint64_t wait = sotto_bucket_wait_us(b, 1, now_us) + (uint64_t)(*owed - 1) * 1000000u / (b->rate ? b->rate : 1);
     if (wait > *wait_us) *wait_us = wait;
@@ -482,7 +486,7 @@ static uint64_t leave_deadline(const struct sotto_rl *l)
     if (l->pong_due || l->ping_due || (sotto_rl_queue_any(&l->queue[1]) && sotto_rl_credit_left(&l->credit, 1) > SOTTO_RL_HEAD)) when = ahead(l, cells);
     if (sotto_rl_queue_any(&l->queue[0])) when = sooner(when, ahead(l, later(cells, fill_at(&l->pay_records, 1))));
     for (unsigned ch = 1; ch < SOTTO_RL_CHANNELS; ch++) {
-        if (!sotto_rl_receive_due(&l->receive, ch, &limit)) continue;
+        if (!sotto_rl_receive_due(&l->receive, ch, &limit) || (ch == 2 && SOTTO_PLANTED(LINK_CREDIT_ASLEEP))) continue;
         uint64_t paid = ch != 2 || l->bound ? 0 : fill_at(&l->grant_bytes, grant_cost(l, limit));
         when = sooner(when, ahead(l, later(cells, paid)));
     }

@@ -66,6 +66,7 @@ static enum sotto_err check_order(struct trial *t, const struct sotto_rl_record 
     if (rec->first == o->open) return SOTTO_ERR_FRAGMENT_ORDER;
     if (o->open && o->code != rec->code && !SOTTO_PLANTED(LINK_FRAGMENTS_MIXED)) return SOTTO_ERR_FRAGMENT_CODE;
     if (rec->first) *o = (struct sotto_rl_open){ .open = true, .kept = sotto_rl_channel(rec->code) != SOTTO_RL_IGNORED, .code = rec->code, .first_us = now_us };
+    if (SOTTO_PLANTED(LINK_MESSAGE_DRIPS)) o->first_us = now_us;
     if (rec->body.size > SOTTO_RL_MESSAGE_MAX - o->size && !SOTTO_PLANTED(LINK_MESSAGE_UNBOUNDED)) return SOTTO_ERR_MESSAGE_SIZE;
     o->size += (uint32_t)rec->body.size;
     return SOTTO_OK;
