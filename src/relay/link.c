@@ -181,6 +181,9 @@ static void pack_windows(struct sotto_rl *l, struct sotto_rl_pack *p, size_t mos
     }
 }
 
+/* A message of channel 0 has left in part: until its last piece nothing else may leave on that channel. */
+static bool control_open(const struct sotto_rl *l) { return l->queue[0].sent > 0 && !SOTTO_PLANTED(LINK_CONTROL_MIXED); }
+
 static void pack_own(struct sotto_rl *l, struct sotto_rl_pack *p, size_t most)
 {
     pack_windows(l, p, most);
@@ -194,7 +197,7 @@ static void pack_own(struct sotto_rl *l, struct sotto_rl_pack *p, size_t most)
 /* Only where a cell leaves anyway and has the room: an ACK never makes one, and never makes one larger. */
 static void pack_ack(struct sotto_rl *l, struct sotto_rl_pack *p, bool small)
 {
-    if (l->queue[0].sent > 0) return;
+    if (control_open(l)) return;
     if (l->receive.cells == l->ack_cells || (l->mono_us < l->ack_us + SOTTO_RL_ACK_US && !SOTTO_PLANTED(LINK_ACK_ALWAYS))) return;
     if (!pack_numbers(p, SOTTO_RL_ACK, &l->receive.cells, 1, small ? SOTTO_RL_PLAIN_S : SOTTO_RL_PLAIN_L)) return;
     l->ack_us = l->mono_us;
@@ -215,8 +218,8 @@ static void pack_control(struct sotto_rl *l, struct sotto_rl_pack *p, size_t low
 {
     struct sotto_rl_queue *q = &l->queue[0];
     unsigned most = (unsigned)sotto_bucket_tokens(&l->pay_records, l->mono_us), sent = 0;
-    if (q->sent > 0) sent = sotto_rl_pack_queue(p, q, 0, &l->credit, low, most > 0);
-    if (q->sent == 0) {
+    if (control_open(l)) sent = sotto_rl_pack_queue(p, q, 0, &l->credit, low, most > 0);
+    if (!control_open(l)) {
         pack_own(l, p, low);
         sent += sotto_rl_pack_queue(p, q, 0, &l->credit, low, most - sent);
     }
