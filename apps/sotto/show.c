@@ -193,7 +193,7 @@ static void put_lines(const char *text)
 }
 
 struct column { const char *key, *title; };
-#define COLUMNS_MAX 6
+#define COLUMNS_MAX 10
 
 static char *cell(struct app *app, const json_t *row, const char *key)
 {
@@ -473,7 +473,8 @@ static const struct list_form { const char *object, *verb; struct column columns
       "No account yet. Make one: sotto account create --name NAME" },
     { "contact", "list", { { "alias", "alias" }, { "state", "state" }, { "id", "id" }, { "verified", "compared" }, { "unread", "new" }, { "note", "note" }, { NULL, NULL } },
       "No contacts. sotto add LINK adds one; your own link: sotto account link" },
-    { "network", "peers", { { "peer", "peer" }, { "state", "state" }, { "inbound", "came to us" }, { "client", "program" }, { "enode", "address" }, { NULL, NULL } },
+    { "network", "peers", { { "peer", "peer" }, { "state", "state" }, { "inbound", "came to us" }, { "client", "program" }, { "speaks", "speaks" }, { "roundTrip", "round trip" },
+      { "smallCells", "small cells in / out" }, { "largeCells", "large cells in / out" }, { "channels", "channels in / out" }, { "enode", "address" }, { NULL, NULL } },
       "No peers. Add one: sotto peer add ENODE" },
     { "job", "list", { { "job", "job" }, { "method", "method" }, { "state", "state" }, { "step", "step" }, { NULL, NULL } }, "No jobs." },
     { "envelope", "list", { { "hash", "hash" }, { "size", "bytes" }, { "work", "work" }, { "expiryMs", "until" }, { NULL, NULL } }, "No envelopes in the pool." },
@@ -486,7 +487,11 @@ static bool show_list(struct app *app, const struct sotto_cli_verb *verb, const 
         if (!is(verb, lists[i].object, lists[i].verb)) continue;
         if (json_array_size(rows) == 0 && app->talking && strcmp(verb->object, "contact") == 0) puts("No contacts yet. /add LINK adds one; /link shows yours.");
         else if (json_array_size(rows) == 0) puts(lists[i].empty);
-        else show_table(app, rows, lists[i].columns);
+        else if (is(verb, "network", "peers")) {
+            json_t *told = peer_rows(rows);
+            show_table(app, told, lists[i].columns);
+            json_decref(told);
+        } else show_table(app, rows, lists[i].columns);
         return true;
     }
     return false;

@@ -26,6 +26,8 @@ void show_result(struct app *app, const struct sotto_cli_verb *verb, const json_
 void show_message(struct app *app, const json_t *message, const json_t *names);
 /* Id -> alias of all contacts; NULL when it could not be asked. */
 json_t *contact_names(struct app *app);
+/* Rows of network peers with what a table shows of a link: texts speaks, roundTrip, smallCells, largeCells, channels. The caller's. */
+json_t *peer_rows(const json_t *peers);
 const char *contact_name(const json_t *names, const char *id);
 
 #endif

@@ -236,6 +236,20 @@ class Output(Case):
         self.assertIn("bob  eight", out)
         self.assertEqual(self.node.params_of("sotto_chatRead"), [{"chat": "bob", "upTo": "m1"}])
 
+    def test_peers(self):
+        link = {"state": "up", "roles": ["flood"], "roundTripMs": 12.34, "small": {"bytesIn": 512, "bytesOut": 2048}, "large": {"bytesIn": 3 << 20, "bytesOut": 0}, "cellsOut": 9,
+                "cellsAcked": 7, "channels": [{"channel": "control", "bytesIn": 100, "bytesOut": 90, "waiting": 0}, {"channel": "relay", "bytesIn": 5000, "bytesOut": 0, "waiting": 70},
+                                              {"channel": "sync", "bytesIn": 0, "bytesOut": 0, "waiting": 0}]}
+        peer = {"peer": "p1", "enode": "enode://x", "inbound": False, "static": True, "state": "up", "client": "sotto/1", "sinceMs": 0, "bytesIn": 1, "bytesOut": 1, "score": 0}
+        self.node.answers["sotto_networkPeers"] = {"items": [{**peer, "capabilities": ["shh/6", "sotto/1"], "link": link}, {**peer, "peer": "p2", "capabilities": ["shh/6"], "link": None}]}
+        head, first, second = self.ok("network", "peers").splitlines()
+        self.assertIn("round trip", head)
+        for part in ("shh/6 sotto/1", "12.3 ms", "512 B / 2 KiB", "3.0 MiB / 0 B", "control 100 B / 90 B \u00b7 relay 4 KiB / 0 B, waiting 70 B"):
+            self.assertIn(part, first)
+        self.assertNotIn("sync", first)
+        self.assertIn("shh/6", second)
+        self.assertNotIn(" ms", second)
+
     def test_sentences(self):
         self.node.answers["sotto_nodeStatus"] = {"version": "0.1", "network": "test-1", "peers": 1, "peer": "enode://x", "doors": {"socket": "/x"}, "height": None,
                                                  "parts": {"relay": {"state": "up", "since": 1, "text": "2 first hops"}}}

@@ -526,7 +526,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(who_submits_a_sent_cell_hears_of_it_again), TEST(a_newcomer_gets_a_full_pool_at_once),
-        TEST(a_line_delivers_to_all_once), TEST(a_line_of_plain_neighbours_too), TEST(a_mesh_suppresses_duplicates), TEST(a_mesh_of_links_has_none), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
+        TEST(a_line_delivers_to_all_once), TEST(a_line_of_plain_neighbours_too), TEST(a_mesh_suppresses_duplicates),
+        TEST(a_mesh_of_links_has_none), TEST(a_restarted_node_gets_the_pool_again), TEST(without_a_first_hop_cells_wait),
         TEST(without_relay_plain_cells_wait), TEST(the_outbox_is_bounded), TEST(cancel_in_each_phase), TEST(a_stale_envelope_is_mined_again), TEST(a_stale_held_envelope_leaves_the_pool),
         TEST(work_that_fails_is_asked_for_again), TEST(a_risen_floor_asks_for_more_work), TEST(what_has_no_place_is_read), TEST(cells_leave_in_order_at_the_moments_drawn),
         TEST(replay_goes_through_the_pool), TEST(a_small_output_queue_loses_nothing), TEST(a_wrong_clock_stops_sending), TEST(slots_are_settings),
