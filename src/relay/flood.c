@@ -11,7 +11,8 @@
 #define SWEEP_US 60000000u
 #define SERVE_AGAIN_US 20000u                     /* bodies wait for room: looked at again so soon, if nothing else wakes us */
 #define QUEUE_HIGH (SOTTO_RL_QUEUE_1 / 2)         /* nothing new is announced to who has so much to read */
-#define KNOWN_S (SOTTO_POOL_TTL_MAX_S + SOTTO_POOL_REMEMBER_S)        /* an announced id says nothing of its expiry */
+#define KNOWN_S 3600u                             /* an announced id says nothing of its expiry; a native envelope lives for half of it */
+#define FORGOT_MAX 64u
 #define SHORT_US 1000000u                         /* more to announce than may be: looked at again */
 #define CATCH_UP_US 50000u                        /* ... and soon, while it is asked for */
 #define DROPS_US 300000000u
@@ -44,6 +45,9 @@ struct member {
 /* An own envelope that one neighbour was told of. */
 struct offer { uint8_t hash[32]; uint32_t peer; uint64_t until_us; };
 
+/* An announcer for whom there was no place. peer 0: none. */
+struct late { uint8_t id[SOTTO_INV_ID]; uint32_t peer; };
+
 struct sotto_flood {
     struct sotto_flood_config config;
     struct sotto_inv *inv;
@@ -53,6 +57,11 @@ struct sotto_flood {
     unsigned count, cap;
     struct offer offers[SOTTO_FLOOD_OFFERS_MAX];
     unsigned offer_count;
+    uint64_t unwanted_us;                         /* mono_us + 1 since which offers ended in vain, 0: none did */
+    struct late late[SOTTO_FLOOD_LATE_MAX];       /* ring */
+    unsigned late_next, late_count;
+    uint8_t forgot[FORGOT_MAX][SOTTO_INV_ID];     /* since the last look */
+    unsigned forgot_count;
     uint64_t sweep_us;
     struct sotto_flood_stats stats;
 };
@@ -140,6 +149,49 @@ static void inv_offend(void *owner, uint32_t peer, int score)
     if (m) offend(f, m, score, "inv");
 }
 
+static void inv_forgot(void *owner, const uint8_t id[SOTTO_INV_ID])
+{
+    struct sotto_flood *f = owner;
+    if (f->forgot_count < FORGOT_MAX) memcpy(f->forgot[f->forgot_count++], id, SOTTO_INV_ID);
+}
+
+static bool among(const uint8_t (*ids)[SOTTO_INV_ID], unsigned count, const uint8_t id[SOTTO_INV_ID])
+{
+    uint64_t head = sotto_be64(id);
+    for (unsigned i = 0; i < count; i++)
+        if (sotto_be64(ids[i]) == head && memcmp(ids[i], id, SOTTO_INV_ID) == 0) return true;
+    return false;
+}
+
+/* Those who came too late for what was forgotten have their turn, whom we dialled first. One pass for all that was forgotten together: whoever makes
+ * much of it makes little work. */
+static void ask_late(struct sotto_flood *f)
+{
+    uint8_t ids[FORGOT_MAX][SOTTO_INV_ID];
+    unsigned count = f->forgot_count;
+    memcpy(ids, f->forgot, sizeof ids);
+    f->forgot_count = 0;
+    for (unsigned pass = 0; pass < 2 && count && f->late_count; pass++) {
+        for (unsigned i = 0; i < SOTTO_FLOOD_LATE_MAX; i++) {
+            struct late *l = &f->late[i];
+            if (l->peer == 0 || !among((const uint8_t (*)[SOTTO_INV_ID])ids, count, l->id)) continue;
+            const struct member *m = find(f, l->peer);
+            if (m && pass == 0 && !first_hop(f, m)) continue;
+            if (m && !sotto_inv_announced(f->inv, l->peer, l->id, f->now)) continue;        /* the next time */
+            l->peer = 0;
+            f->late_count--;
+        }
+    }
+}
+
+static void note_late(struct sotto_flood *f, uint32_t peer, const uint8_t id[SOTTO_INV_ID])
+{
+    struct late *l = &f->late[f->late_next++ % SOTTO_FLOOD_LATE_MAX];
+    f->late_count += l->peer == 0;
+    memcpy(l->id, id, SOTTO_INV_ID);
+    l->peer = peer;
+}
+
 /* ---- own envelopes ---- */
 
 static struct offer *offer_of(struct sotto_flood *f, const uint8_t hash[32])
@@ -172,6 +224,7 @@ static void released(struct sotto_flood *f, const struct sotto_pool_entry *e)
 {
     struct offer *o = offer_of(f, e->hash);
     if (o) offer_end(f, o);
+    f->unwanted_us = 0;
     sotto_pool_release(f->config.pool, e->hash);
     sotto_shh_news(f->config.shh, f->now);        /* those who speak shh/6 alone may have it, too */
     for (unsigned i = 0; i < f->count; i++) flush_soon(f, f->members[i]);
@@ -369,7 +422,8 @@ static void take_inv(struct sotto_flood *f, struct member *m, const struct sotto
     if (!pays(f, m, &m->inv, list->count)) return;
     for (uint32_t i = 0; i < list->count; i++) {
         know(f, m, id_at(list, i), (uint32_t)(f->now.wall_ms / 1000) + KNOWN_S);
-        sotto_inv_announced(f->inv, m->peer, id_at(list, i), f->now);
+        if (sotto_inv_announced(f->inv, m->peer, id_at(list, i), f->now)) continue;
+        note_late(f, m->peer, id_at(list, i));
     }
 }
 
@@ -487,7 +541,7 @@ void sotto_flood_up(struct sotto_flood *f, uint32_t peer, struct sotto_now now)
     }
     uint64_t cells = link.peer->cells_rate, window = cells < SOTTO_FLOOD_WINDOW_MAX * 4 / 5 ? cells + cells / 4 : SOTTO_FLOOD_WINDOW_MAX;
     *m = (struct member){ .peer = peer, .inbound = info.inbound, .leaf = link.peer->roles & SOTTO_RL_LEAF,
-                          .floor = rating_of(link.peer->floor_bits), .known = sotto_ids_make(SOTTO_SHH_KNOWN_MAX), .flush_us = NONE, .serve_us = NONE };
+                          .floor = rating_of(link.peer->floor_bits), .known = sotto_ids_make(SOTTO_FLOOD_KNOWN_MAX), .flush_us = NONE, .serve_us = NONE };
     m->announce = sotto_bucket_make(SOTTO_FLOOD_ANNOUNCE_RATE, SOTTO_FLOOD_ANNOUNCE_BURST, now.mono_us);
     m->window = sotto_bucket_make(cells < SOTTO_FLOOD_ANNOUNCE_RATE ? (uint32_t)(cells + 1) / 2 : SOTTO_FLOOD_ANNOUNCE_RATE, (uint32_t)window, now.mono_us);
     m->inv = sotto_bucket_make(SOTTO_FLOOD_INV_RATE, SOTTO_FLOOD_INV_BURST, now.mono_us);
@@ -526,7 +580,7 @@ enum sotto_err sotto_flood_new(struct sotto_flood **out, const struct sotto_floo
     struct sotto_flood *f = calloc(1, sizeof *f);
     if (!f) return SOTTO_ERR_NOMEM;
     f->config = *config;
-    struct sotto_inv_sink sink = { f, inv_known, inv_get, inv_offend, NULL };
+    struct sotto_inv_sink sink = { f, inv_known, inv_get, inv_offend, inv_forgot };
     enum sotto_err err = sotto_inv_new(&f->inv, SOTTO_SHH_PEERS_MAX, config->rng, &sink);
     if (err != SOTTO_OK) {
         free(f);
@@ -550,8 +604,12 @@ void sotto_flood_enter(struct sotto_flood *f, struct sotto_outq *out) { f->out =
 static void end_offers(struct sotto_flood *f)
 {
     for (unsigned i = 0; i < f->offer_count;) {
-        if (f->now.mono_us >= f->offers[i].until_us) offer_end(f, &f->offers[i]);
-        else i++;
+        if (f->now.mono_us < f->offers[i].until_us) {
+            i++;
+            continue;
+        }
+        if (!f->unwanted_us) f->unwanted_us = f->now.mono_us + 1;
+        offer_end(f, &f->offers[i]);
     }
 }
 
@@ -561,6 +619,7 @@ void sotto_flood_tick(struct sotto_flood *f, struct sotto_now now)
     SOTTO_ASSERT(f->out);
     f->now = now;
     sotto_inv_tick(f->inv, now);
+    ask_late(f);
     end_offers(f);
     for (unsigned i = 0; i < f->count; i++) {
         struct member *m = f->members[i];
@@ -621,6 +680,8 @@ unsigned sotto_flood_first_hops(const struct sotto_flood *f)
     for (unsigned i = 0; i < f->count; i++) count += first_hop(f, f->members[i]);
     return count;
 }
+
+bool sotto_flood_stuck(const struct sotto_flood *f, struct sotto_now now) { return f->unwanted_us && now.mono_us + 1 >= f->unwanted_us + SOTTO_FLOOD_STUCK_US; }
 
 static int by_value(const void *a, const void *b)
 {

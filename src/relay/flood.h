@@ -9,7 +9,11 @@
  * An own envelope is held until its first hop has it: it is announced on one link that we dialled (or pinned) and on no other, and is an entry like
  * any other when that neighbour has asked for the body. Who does not ask within two seconds loses the turn.
  *
- * Bounds of a link: 65,536 known ids, 1,024 bodies that wait for the line. Announced is what the other side may ask for (SOTTO_FLOOD_GET_*) and take:
+ * Three announcers of an id are asked, then it is forgotten (network.md 5). Announcing costs nothing, so whoever came too late for a place among the three
+ * is remembered for that moment and has the next turn, those that we dialled first: three strangers who are quick and bring nothing delay a message by
+ * some seconds and cannot keep it away.
+ *
+ * Bounds of a link: 16,384 known ids, 1,024 bodies that wait for the line. Announced is what the other side may ask for (SOTTO_FLOOD_GET_*) and take:
  * no more than it has cells for in a second and a quarter may stand unanswered, so that a body comes before the other side asks the next announcer; what
  * it never asks for it has already, and that is settled with time. Threads: one owner. */
 #ifndef SOTTO_RELAY_FLOOD_H
@@ -27,6 +31,9 @@
 #define SOTTO_FLOOD_GET_RATE 100u
 #define SOTTO_FLOOD_GET_BURST 1000u
 #define SOTTO_FLOOD_SERVE_MAX 1024u               /* bodies of one link that wait for room */
+#define SOTTO_FLOOD_KNOWN_MAX 16384u              /* ids that a link is known to have: saying one costs it nothing */
+#define SOTTO_FLOOD_LATE_MAX 4096u                /* announcers that came too late, of all links */
+#define SOTTO_FLOOD_STUCK_US 10000000u            /* nobody takes an own envelope */
 #define SOTTO_FLOOD_OFFERS_MAX 256u               /* own envelopes that are announced and not yet asked for */
 #define SOTTO_FLOOD_OFFER_US 2000000u
 #define SOTTO_FLOOD_NOTICE_US 60000000u           /* each NOTICE to a link at most so often */
@@ -63,6 +70,7 @@ uint64_t sotto_flood_deadline(const struct sotto_flood *f);               /* mon
 void sotto_flood_floor(struct sotto_flood *f, struct sotto_now now);
 
 unsigned sotto_flood_first_hops(const struct sotto_flood *f);             /* links that are up and that we dialled or pinned */
+bool sotto_flood_stuck(const struct sotto_flood *f, struct sotto_now now);          /* none of them has asked for what was offered for SOTTO_FLOOD_STUCK_US */
 double sotto_flood_wanted(const struct sotto_flood *f, double floor);     /* the median of what they ask for, at least floor */
 const struct sotto_flood_stats *sotto_flood_stats(const struct sotto_flood *f);
 

@@ -120,27 +120,30 @@ static struct source *source_of(struct want *w, uint32_t link)
     return NULL;
 }
 
-void sotto_inv_announced(struct sotto_inv *v, uint32_t link, const uint8_t id[SOTTO_INV_ID], struct sotto_now now)
+bool sotto_inv_announced(struct sotto_inv *v, uint32_t link, const uint8_t id[SOTTO_INV_ID], struct sotto_now now)
 {
     struct link *l = link_of(v, link);
-    if (!l || l->waiting == SOTTO_INV_WAITING_MAX || v->sink.known(v->sink.owner, id)) return;
+    if (!l || v->sink.known(v->sink.owner, id)) return true;
+    if (l->waiting == SOTTO_INV_WAITING_MAX) return false;
     struct want *w = find(v, id);
     bool fresh = !w;
-    if (w && (w->count == SOTTO_INV_TRIES || source_of(w, link))) return;
+    if (w && source_of(w, link)) return true;
+    if (w && w->count == SOTTO_INV_TRIES) return false;
     if (fresh) {
         w = calloc(1, sizeof *w);
-        if (!w) return;
+        if (!w) return false;
         memcpy(w->id, id, sizeof w->id);
         ADD(v->wanted, hash_of(v, id), id, SOTTO_INV_ID, w);
         if (!w->hh.tbl) {
             free(w);
-            return;
+            return false;
         }
         TAILQ_INSERT_TAIL(&v->order, w, order);
     }
     w->from[w->count++] = (struct source){ .link = link };
     l->waiting++;
     if (fresh) ask_next(v, w, now.mono_us);
+    return true;
 }
 
 /* An announcer has it no more: who was to wait for it asks on. */

@@ -38,8 +38,9 @@ void sotto_inv_free(struct sotto_inv *v);
 SOTTO_MUST_USE enum sotto_err sotto_inv_up(struct sotto_inv *v, uint32_t link);
 void sotto_inv_down(struct sotto_inv *v, uint32_t link, struct sotto_now now);       /* what it was asked for is asked of the next */
 
-/* What came on a link that is up. Out of memory an announcement is as if it had not been made. */
-void sotto_inv_announced(struct sotto_inv *v, uint32_t link, const uint8_t id[SOTTO_INV_ID], struct sotto_now now);      /* one id of INV */
+/* What came on a link that is up. One id of INV; false: it is wanted, and this announcer found no place (three others came first, or too much of this
+ * link waits, or memory is out): as if it had not been announced, and may be announced again when it was forgotten. */
+bool sotto_inv_announced(struct sotto_inv *v, uint32_t link, const uint8_t id[SOTTO_INV_ID], struct sotto_now now);
 void sotto_inv_missed(struct sotto_inv *v, uint32_t link, const uint8_t id[SOTTO_INV_ID], struct sotto_now now);         /* one id of MISS */
 void sotto_inv_body(struct sotto_inv *v, const uint8_t id[SOTTO_INV_ID]);                                                /* from anybody */
 /* One id of GET. have: its body is in the pool. */

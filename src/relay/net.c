@@ -437,10 +437,10 @@ static void done(struct sotto_net *n)
     n->out = NULL;
 }
 
-/* Links are the better first hop; what they left behind when the last of them went is news for the others. */
+/* Links are the better first hop; what they left behind, when the last of them went or while none of them takes anything, is news for the others. */
 static void choose_first_hops(struct sotto_net *n, struct sotto_now now)
 {
-    bool links = sotto_flood_first_hops(n->flood) > 0;
+    bool links = sotto_flood_first_hops(n->flood) > 0 && !sotto_flood_stuck(n->flood, now);
     sotto_shh_hold_native(n->shh, links);
     if (n->links_lead && !links) sotto_shh_news(n->shh, now);
     n->links_lead = links;

@@ -6,6 +6,7 @@
 
 #define SECOND 1000000ull
 #define WIRES 16u
+#define FARS 5u
 
 /* A node of its own: a host with links whose other end is this test, so that every record that it says and hears is ours to choose. */
 struct far {
@@ -25,7 +26,7 @@ struct far {
 /* What one machine is told next. machine: -1 the node, else a far end. */
 struct event { struct event *next; int machine; struct sotto_in in; struct sotto_buf bytes; };
 
-/* A node under test and two far ends on wires in memory. */
+/* A node under test and far ends on wires in memory. */
 static struct {
     struct sotto_pool *pool;
     struct sotto_shh *shh;
@@ -35,7 +36,7 @@ static struct {
     struct sotto_chacha_rng rng;
     struct sotto_outq out;
     struct sotto_enode enode;
-    struct far far[2];
+    struct far far[FARS];
     struct { uint32_t far, conn; bool open; } wires[WIRES];       /* by the node's conn */
     struct event *first, **last;                  /* on the wires, in order */
     struct sotto_now now;
@@ -205,7 +206,7 @@ static void run(uint64_t us)
 {
     static const struct sotto_in tick = { .kind = SOTTO_IN_TICK };
     for (uint64_t end = t.now.mono_us + us; t.now.mono_us < end; t.now.mono_us += 10000, t.now.wall_ms += 10) {
-        for (int i = -1; i < 2; i++) tell(i, &tick);
+        for (int i = -1; i < (int)FARS; i++) tell(i, &tick);
         while (t.first) {
             struct event *e = t.first;
             t.first = e->next;
@@ -275,7 +276,7 @@ static void begin_flood(void)
 static int end_flood(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < FARS; i++) {
         sotto_host_free(t.far[i].host);
         sotto_links_free(t.far[i].links);
         sotto_outq_free(&t.far[i].out);
@@ -458,6 +459,51 @@ static void test_turns(void **state)
     assert_true(t.far[first].bodies == 1 && t.first_hops == 1);
 }
 
+/* Three strangers who announce everything first and bring nothing: the message comes all the same, from who came too late for a place among the three. */
+static void test_starved(void **state)
+{
+    uint8_t rlp[SOTTO_NATIVE_RLP], hash[32];
+    (void)state;
+    begin_flood();
+    for (unsigned i = 0; i < FARS; i++) start_far(i, SOTTO_RL_FLOOD, 0);
+    for (unsigned i = 0; i < 4; i++) far_dials(i);
+    node_dials(4);
+    run(SECOND);
+    (void)native(rlp, hash, 1, 6, 60);
+    for (unsigned i = 0; i < FARS; i++) {
+        say(i, SOTTO_RL_INV, hash, 16);
+        run(SECOND / 20);
+    }
+    run(5 * SECOND);
+    assert_int_equal(t.far[0].gets + t.far[1].gets + t.far[2].gets, 3);
+    assert_int_equal(t.far[4].gets, 0);
+    run(2 * SECOND);
+    assert_int_equal(t.far[4].gets, 1);           /* whom we dialled, before the fourth stranger */
+    assert_int_equal(t.far[3].gets, 0);
+    say(4, SOTTO_RL_ENV, rlp, sizeof rlp);
+    run(20 * SECOND);
+    assert_true(t.arrived == 1 && t.far[3].gets == 0);
+}
+
+/* Nobody asks for an own envelope: that is noticed, so that plain neighbours may carry it where that is allowed; and forgotten when somebody does. */
+static void test_stuck(void **state)
+{
+    uint8_t hash[32];
+    (void)state;
+    begin_flood();
+    start_far(0, SOTTO_RL_FLOOD, 0);
+    node_dials(0);
+    run(SECOND);
+    put(1, SOTTO_FROM_SELF, hash);
+    run(10 * SECOND);
+    assert_false(sotto_flood_stuck(t.flood, t.now));
+    run(30 * SECOND);
+    assert_true(sotto_flood_stuck(t.flood, t.now));
+    say(0, SOTTO_RL_GET, hash, 16);
+    run(SECOND);
+    assert_true(!sotto_flood_stuck(t.flood, t.now) && t.first_hops == 1);
+}
+
 /* What does not fit the rules costs the link what the table says, and a NOTICE comes once a minute. */
 static void test_bad_bodies(void **state)
 {
@@ -570,7 +616,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_exchange, end_flood), cmocka_unit_test_teardown(test_probe, end_flood), cmocka_unit_test_teardown(test_own, end_flood),
         cmocka_unit_test_teardown(test_turns, end_flood), cmocka_unit_test_teardown(test_bad_bodies, end_flood), cmocka_unit_test_teardown(test_too_many_ids, end_flood),
-        cmocka_unit_test_teardown(test_leaf, end_flood), cmocka_unit_test_teardown(test_floor, end_flood),
+        cmocka_unit_test_teardown(test_leaf, end_flood), cmocka_unit_test_teardown(test_starved, end_flood), cmocka_unit_test_teardown(test_stuck, end_flood),
+        cmocka_unit_test_teardown(test_floor, end_flood),
     };
     return sotto_crypto_init() == SOTTO_OK ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }
