@@ -52,7 +52,7 @@ struct links_end {
     bool paced, in_slot, was_up, ended;
     enum sotto_err err;
     struct links_pipe out;                        /* what it sends */
-    uint64_t tick_us, paused_us, stalled_us, ping_us, ping_asked_us;       /* stalled: it does not read until then */
+    uint64_t tick_us, paused_us, stalled_us, ping_asked_us;       /* stalled: it does not read until then */
     uint64_t cells, slots;
     struct sotto_rl_options options;
     uint32_t cells_rate_min, bytes_rate_min;      /* of all that it announces in this world */
