@@ -115,10 +115,21 @@ void links_delay(struct links_conn *c, uint64_t us)
     }
 }
 
-/* What is served behind it waits for it too; may it be handed over at all? */
-static bool may_hand(const struct links_end *e, unsigned ch, uint64_t cost)
+/* What is cut on a paced end waits for all that is served before it, and has 60 s: what is handed over together is through in two slots, and
+ * nothing comes after it until then. */
+static bool in_batch(struct links_end *e)
 {
-    uint64_t now = clock_of(e), most = e->paced ? 12 : e->w->bulk ? 10 * LINKS_BOUND_US : LINKS_BOUND_US;       /* bulk: one after the other */
+    bool any = false;
+    for (unsigned ch = 0; ch < SOTTO_RL_CHANNELS; ch++) any = any || e->to[ch].count > 0;
+    if (!any) e->batch_us = e->w->now_us;
+    return e->batch_us == e->w->now_us;
+}
+
+/* What is served behind it waits for it too; may it be handed over at all? */
+static bool may_hand(struct links_end *e, unsigned ch, uint64_t cost)
+{
+    if (e->paced && !in_batch(e)) return false;
+    uint64_t now = clock_of(e), most = e->paced ? 2 : e->w->bulk ? 10 * LINKS_BOUND_US : LINKS_BOUND_US;       /* bulk: one after the other */
     for (unsigned other = 0; other < SOTTO_RL_CHANNELS; other++)
         if (service[other] >= service[ch] && later(e->due[other], now) + cost > now + most) return false;
     return e->to[ch].count < LINKS_WANTS;

@@ -53,7 +53,7 @@ struct links_end {
     enum sotto_err err;
     struct links_pipe out;                        /* what it sends */
     uint64_t tick_us, paused_us, stalled_us, ping_asked_us;       /* stalled: it does not read until then */
-    uint64_t cells, slots;
+    uint64_t cells, slots, batch_us;              /* batch: when what waits on a paced end was handed to it */
     struct sotto_rl_options options;
     uint32_t cells_rate_min, bytes_rate_min;      /* of all that it announces in this world */
     struct links_lane to[SOTTO_RL_CHANNELS];      /* handed to it and not yet taken by the other end */
