@@ -159,7 +159,7 @@ static void relay_init(struct relay *r, struct arena *a, unsigned index)
     snprintf(purpose, sizeof purpose, "sim/attack/relay/%u", index);
     sotto_rng_from_seed(&r->rng, a->world->seed, purpose);
     sotto_rng_fork(&r->pen, &r->rng.rng, "pen");
-    struct sotto_net_config config = { .listen_port = r->machine->port, .local = true, .plain = true, .work_bits = WORK_BITS, .flush_mean_us = 1000000, .gather_us = 10000,
+    struct sotto_net_config config = { .listen_port = r->machine->port, .local = true, .plain = true, .whisper_only = true, .work_bits = WORK_BITS, .flush_mean_us = 1000000, .gather_us = 10000,
         .emit_mean_us = 500000, .pool_bytes_max = POOL_BYTES, .pool_entries_max = POOL_ENTRIES, .outbox_max = 64, .rng = &r->rng.rng };
     sotto_scalar_random(&config.key, &r->rng.rng);
     if (sotto_net_new(&r->net, &config) != SOTTO_OK || sotto_point_make(&key, &config.key) != SOTTO_OK || sotto_point_to64(r->self.key, &key) != SOTTO_OK) abort();
