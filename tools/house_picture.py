@@ -10,7 +10,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PICTURE = os.path.join(ROOT, "docs", "house.svg")
 WHAT = {
     "base": "bytes, errors, text", "crypto": "named wrappers, secrets, vault", "wire": "RLP, Snappy", "p2p": "RLPx, p2p/5, peers",
-    "whisper": "shh/6: envelopes, work, pool", "relay": "the network of one node", "identity": "certificate, link, first contact",
+    "whisper": "shh/6: envelopes, work, pool", "relay": "the network of one node", "ledger": "coins, scripts, blocks", "identity": "certificate, link, first contact",
     "conversation": "ratchet, one-time keys, cells", "files": "chunked, sealed blobs", "io": "loop, sockets, disk", "rpc": "methods, JSON-RPC",
     "node": "where cores meet io", "sim": "the other world", "sottod": "the daemon", "sotto": "the command line", "sotto-lab": "experiments",
     "sotto-portmap": "asks routers",

@@ -8,6 +8,8 @@
 #ifndef SOTTO_BASE_ERR_H
 #define SOTTO_BASE_ERR_H
 
+#include "base/err_ledger.h"
+
 #define SOTTO_MUST_USE __attribute__((warn_unused_result))
 
 #define SOTTO_ERR_MAP(X)                                                                                                  \
@@ -132,7 +134,10 @@
     X(ERR_WINDOW_BACK, "window-back")                                                                                     \
     X(ERR_FRAGMENT_ORDER, "fragment-order")                                                                               \
     X(ERR_FRAGMENT_CODE, "fragment-code")                                                                                 \
-    X(ERR_BODY, "body")
+    X(ERR_BODY, "body")                                                                                                   \
+    /* ledger, ledger.md 14: SOTTO_T_SIZE and so on; their numbers and texts: ledger/errors.h */                          \
+    SOTTO_ERR_LEDGER_MAP(SOTTO_ERR_LEDGER_ROW, X)
+#define SOTTO_ERR_LEDGER_ROW(X, code, name, text) X(name, #name)
 
 enum sotto_err {
 #define SOTTO_ERR_ENUM(name, text) SOTTO_##name,

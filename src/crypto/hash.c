@@ -113,6 +113,13 @@ void sotto_th_init(struct sotto_th *t, const char *tag)
     sha256_update(&t->ctx, sizeof h, h);
 }
 
+void sotto_th_resume(struct sotto_th *t, const uint32_t state[8])
+{
+    sha256_init(&t->ctx);
+    memcpy(t->ctx.state, state, sizeof t->ctx.state);
+    t->ctx.count = 1;                             /* blocks: the two hashes fill one */
+}
+
 void sotto_th_update(struct sotto_th *t, const void *data, size_t size)
 {
     if (size) sha256_update(&t->ctx, size, data);

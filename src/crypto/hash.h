@@ -27,6 +27,8 @@ void sotto_keccak256(uint8_t out[32], struct sotto_span data);
 /* TH(tag, m) = SHA256(SHA256(tag) || SHA256(tag) || m), messaging.md 0. Keep a prepared state where one tag is used often. */
 struct sotto_th { struct sha256_ctx ctx; };
 void sotto_th_init(struct sotto_th *t, const char *tag);
+/* The same from the eight words of the state after the two hashes of the tag (ledger/th.h has them as constants). */
+void sotto_th_resume(struct sotto_th *t, const uint32_t state[8]);
 void sotto_th_update(struct sotto_th *t, const void *data, size_t size);
 void sotto_th_final(struct sotto_th *t, uint8_t out[32]);            /* wipes the state */
 /* The usual form: up to 8 parts. */
