@@ -3,6 +3,7 @@
 #include "crypto/keccak_lanes.h"
 
 #include <nettle/pbkdf2.h>
+#include <nettle/ripemd160.h>
 
 void sotto_sha256(uint8_t out[32], struct sotto_span data)
 {
@@ -11,6 +12,28 @@ void sotto_sha256(uint8_t out[32], struct sotto_span data)
     sha256_update(&ctx, data.size, data.data);
     sha256_digest(&ctx, 32, out);
     SOTTO_WIPE(ctx);
+}
+
+void sotto_sha256d(uint8_t out[32], struct sotto_span data)
+{
+    uint8_t once[32];
+    sotto_sha256(once, data);
+    sotto_sha256(out, SOTTO_SPAN(once));
+}
+
+void sotto_ripemd160(uint8_t out[20], struct sotto_span data)
+{
+    struct ripemd160_ctx ctx;
+    ripemd160_init(&ctx);
+    ripemd160_update(&ctx, data.size, data.data);
+    ripemd160_digest(&ctx, 20, out);
+}
+
+void sotto_hash160(uint8_t out[20], struct sotto_span data)
+{
+    uint8_t once[32];
+    sotto_sha256(once, data);
+    sotto_ripemd160(out, SOTTO_SPAN(once));
 }
 
 _Static_assert(sizeof((struct sotto_keccak *)0)->words == 8 * SOTTO_KECCAK_WORDS && sizeof((struct sotto_keccak *)0)->block == SOTTO_KECCAK_RATE, "Keccak-256");

@@ -9,6 +9,9 @@
 #include <nettle/sha3.h>
 
 void sotto_sha256(uint8_t out[32], struct sotto_span data);
+void sotto_sha256d(uint8_t out[32], struct sotto_span data);           /* SHA-256 of SHA-256 (Bitcoin) */
+void sotto_ripemd160(uint8_t out[20], struct sotto_span data);
+void sotto_hash160(uint8_t out[20], struct sotto_span data);           /* RIPEMD-160 of SHA-256: of a key, the hash in a pay address */
 
 /* Keccak-256 with the original padding 0x01, not NIST SHA3 (Ethereum, Whisper, RLPx). */
 struct sotto_keccak {

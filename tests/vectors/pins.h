@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 struct vec_pin { const char *group, *path; uint64_t rest, value; };      /* first 8 bytes of SHA-256 of the compact, sorted JSON */
-extern const struct vec_pin vec_pins_messaging[], vec_pins_network[];
-extern const size_t vec_pins_messaging_count, vec_pins_network_count;
+extern const struct vec_pin vec_pins_messaging[], vec_pins_network[], vec_pins_ledger[];
+extern const size_t vec_pins_messaging_count, vec_pins_network_count, vec_pins_ledger_count;
 extern bool vec_pins_off;                 /* the mutation test looks at the checks alone */
 
 /* The row of one value, path as in "in.I.private.payment" or "in.list.3"; false: no such value. */

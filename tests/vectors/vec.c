@@ -122,6 +122,19 @@ uint64_t vec_num(struct vec *v, const json_t *object, const char *key)
     return (uint64_t)json_integer_value(value);
 }
 
+uint64_t vec_u64(struct vec *v, const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    if (!text) return vec_num(v, object, key);
+    vec_mark(v, json_object_get(object, key));
+    uint64_t n = 0;
+    for (const char *c = text; *c; c++)
+        if (*c < '0' || *c > '9' || (c == text && *c == '0' && c[1]) || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*c - '0'), &n))
+            vec_fault(v, "%s is no number of 64 bits", key);
+    if (!*text) vec_fault(v, "%s is empty", key);
+    return n;
+}
+
 struct sotto_span vec_bytes_value(struct vec *v, const json_t *value, const char *key)
 {
     vec_mark(v, value);
@@ -223,6 +236,22 @@ bool vec_later(const struct vec_book *book, const json_t *one)
     return listed(book->later, json_string_value(json_object_get(one, "group")));
 }
 
+/* A case of a file of lists has no name of its own: it is called by its group and its place in it. */
+static void check_place(struct vec *v, const json_t *one)
+{
+    char id[128];
+    size_t place = 0, i;
+    json_t *other;
+    json_array_foreach(json_object_get(v->root, "vectors"), i, other) {
+        const char *group = json_string_value(json_object_get(other, "group"));
+        place += group && strcmp(group, v->group) == 0;
+        if (other == one) break;
+    }
+    snprintf(id, sizeof id, "%s-%zu", v->group, place);
+    vec_is_str(v, one, "id", id);
+    vec_is_str(v, one, "what", id);
+}
+
 static void run_case(struct vec *v, json_t *one)
 {
     static const char *const keys[] = { "id", "group", "what", "in", "out" };
@@ -239,6 +268,7 @@ static void run_case(struct vec *v, json_t *one)
     if (vec_later(v->book, one)) return;
     vec_group_fn *run = group_of(v->book, v->group);
     if (!run) vec_fault(v, "unknown group %s", v->group);
+    if (v->book->lists) check_place(v, one);
     run(v);
     check_marked(v, v->in, "in");
     check_marked(v, v->out, "out");
@@ -336,22 +366,49 @@ int vec_main(const struct vec_book *book)
 {
     size_t cases = 0;
     if (sotto_crypto_init() != SOTTO_OK) return 1;
-    json_t *root = vec_load(book->file);
+    json_t *root = vec_load(book);
     bool good = root && vec_file(book, root, false, &cases);
     json_decref(root);
     printf("%zu cases of %s: %s\n", cases, book->file, good ? "all pass" : "FAILED");
     return good ? 0 : 1;
 }
 
-json_t *vec_load(const char *name)
+/* One case of a file of lists: all of it is "in", but for the error it must end with. */
+static void add_case(json_t *list, const char *group, size_t place, json_t *one)
+{
+    char id[128];
+    snprintf(id, sizeof id, "%s-%zu", group, place);
+    json_t *in = json_copy(one), *out = json_object(), *error = json_object_get(in, "error");
+    if (json_is_string(error)) {
+        json_object_set(out, "error", error);
+        json_object_del(in, "error");
+    }
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", id, "group", group, "what", id, "in", in, "out", out));
+}
+
+static json_t *in_form(const struct vec_book *book, json_t *lists)
+{
+    const char *key;
+    json_t *value, *one, *vectors = json_array();
+    size_t i;
+    json_object_foreach(lists, key, value) {
+        if (json_is_object(value)) add_case(vectors, key, 1, value);
+        json_array_foreach(value, i, one) add_case(vectors, key, i + 1, one);
+    }
+    json_t *root = json_pack("{s:i, s:s, s:O, s:{}, s:o}", "version", 1, "spec", book->spec, "note", json_object_get(lists, "about"), "fields", "vectors", vectors);
+    json_decref(lists);
+    return root;
+}
+
+json_t *vec_load(const struct vec_book *book)
 {
     char path[4096];
     const char *folder = getenv("SOTTO_VECTORS");
-    if (folder && *folder) snprintf(path, sizeof path, "%s/%s", folder, name);
-    else snprintf(path, sizeof path, "%s/tests/vectors/%s", SOTTO_SOURCE_DIR, name);
+    if (folder && *folder) snprintf(path, sizeof path, "%s/%s", folder, book->file);
+    else snprintf(path, sizeof path, "%s/tests/vectors/%s", SOTTO_SOURCE_DIR, book->file);
     json_error_t error;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root) fprintf(stderr, "FAIL %s: line %d: %s\n", path, error.line, error.text);
     else printf("%s\n", path);
-    return root;
+    return root && book->lists && json_object_get(root, "about") ? in_form(book, root) : root;
 }

@@ -23,8 +23,9 @@ struct vec_book {
     const char *const *later;             /* groups that no room of today can compute: there, of the right form, named and not covered; up to NULL */
     const struct vec_pin *pins;
     const size_t *pin_count;
+    bool lists;                           /* the file is one object of lists, a group each: vec_load gives it the form of the others */
 };
-extern const struct vec_book vec_book_messaging, vec_book_network;
+extern const struct vec_book vec_book_messaging, vec_book_network, vec_book_ledger;
 
 struct vec {
     const struct vec_book *book;
@@ -37,7 +38,7 @@ struct vec {
 };
 
 /* ---- files and cases, vec.c ---- */
-json_t *vec_load(const char *name);       /* from the folder in SOTTO_VECTORS, else tests/vectors; NULL with a message */
+json_t *vec_load(const struct vec_book *book);     /* from the folder in SOTTO_VECTORS, else tests/vectors; NULL with a message */
 bool vec_case(const struct vec_book *book, json_t *root, json_t *one, bool quiet);       /* one case; true = passes */
 bool vec_later(const struct vec_book *book, const json_t *one);       /* it is of a group that is not covered */
 /* Form of the file, every case, every group present. Counts what was computed, and prints what is not yet covered. */
@@ -60,6 +61,7 @@ bool vec_has(const json_t *object, const char *key);
 json_t *vec_get(struct vec *v, const json_t *object, const char *key);                    /* object or array, marked */
 const char *vec_str(struct vec *v, const json_t *object, const char *key);
 uint64_t vec_num(struct vec *v, const json_t *object, const char *key);
+uint64_t vec_u64(struct vec *v, const json_t *object, const char *key);                   /* a number, or its decimal text */
 void vec_hex(struct vec *v, const json_t *object, const char *key, void *out, size_t size);       /* exactly size bytes */
 struct sotto_span vec_bytes(struct vec *v, const json_t *object, const char *key);        /* any size; kept until vec_case ends */
 struct sotto_span vec_bytes_value(struct vec *v, const json_t *value, const char *what);
@@ -90,6 +92,11 @@ vec_group_fn vec_net_handshake;                                        /* group_
 vec_group_fn vec_net_want;                                             /* group_want.c */
 vec_group_fn vec_net_lan;                                              /* group_lan.c */
 vec_group_fn vec_net_envelope, vec_net_rating, vec_net_evict, vec_net_group;                                       /* group_pool.c */
+
+/* ---- groups of ledger.json ---- */
+vec_group_fn vec_ledger_tagged_hash, vec_ledger_compact_size, vec_ledger_amount_parse, vec_ledger_amount_text, vec_ledger_keys,
+             vec_ledger_keccak256;                                     /* group_ledger_basics.c */
+vec_group_fn vec_ledger_tx, vec_ledger_tx_bad;                         /* group_ledger_tx.c */
 
 /* Values of the published cases from which nothing can be computed, pins.c. */
 const char *vec_pin_broken(const struct vec_book *book, const json_t *one);                /* path of a changed one, or NULL */
