@@ -3,18 +3,52 @@
 #include "vec.h"
 
 static const struct vec_group groups[] = {
-    { "tagged_hash", vec_ledger_tagged_hash }, { "compact_size", vec_ledger_compact_size }, { "amount_parse", vec_ledger_amount_parse },
-    { "amount_text", vec_ledger_amount_text }, { "keys", vec_ledger_keys }, { "keccak256", vec_ledger_keccak256 },
-    { "tx", vec_ledger_tx }, { "tx_bad", vec_ledger_tx_bad },
+    { "tagged_hash", vec_ledger_tagged_hash },
+    { "compact_size", vec_ledger_compact_size },
+    { "amount_parse", vec_ledger_amount_parse },
+    { "amount_text", vec_ledger_amount_text },
+    { "keys", vec_ledger_keys },
+    { "keccak256", vec_ledger_keccak256 },
+    { "tx", vec_ledger_tx },
+    { "tx_bad", vec_ledger_tx_bad },
+    { "domain", vec_ledger_domain },
+    { "ops", vec_ledger_ops },
+    { "gov", vec_ledger_gov },
 };
 
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
-    "sighash_bitcoin", "stamp", "stamp_need", "script_text", "exponent", "templates", "script_run", "genesis", "block", "pow", "asert", "merkle", "smt",
-    "smt_bad", "state", "domain", "certificate", "register", "ops", "verify", "record", "gov", "golden", "groups", "channel", "channel_bad", "message",
-    "message_bad", "mk", "sync", NULL,
+    "sighash_bitcoin",
+    "stamp",
+    "stamp_need",
+    "script_text",
+    "exponent",
+    "templates",
+    "script_run",
+    "genesis",
+    "block",
+    "pow",
+    "asert",
+    "merkle",
+    "smt",
+    "smt_bad",
+    "state",
+    "certificate",
+    "register",
+    "verify",
+    "record",
+    "golden",
+    "groups",
+    "channel",
+    "channel_bad",
+    "message",
+    "message_bad",
+    "mk",
+    "sync",
+    NULL,
 };
 
 const struct vec_book vec_book_ledger = {
-    "ledger.json", "design/ledger.md", groups, sizeof groups / sizeof *groups, notes, later, vec_pins_ledger, &vec_pins_ledger_count, .lists = true,
+    "ledger.json", "design/ledger.md", groups, sizeof groups / sizeof *groups, notes, later, vec_pins_ledger, &vec_pins_ledger_count,
+    .lists = true,
 };

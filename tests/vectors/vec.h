@@ -97,6 +97,7 @@ vec_group_fn vec_net_envelope, vec_net_rating, vec_net_evict, vec_net_group;    
 vec_group_fn vec_ledger_tagged_hash, vec_ledger_compact_size, vec_ledger_amount_parse, vec_ledger_amount_text, vec_ledger_keys,
              vec_ledger_keccak256;                                     /* group_ledger_basics.c */
 vec_group_fn vec_ledger_tx, vec_ledger_tx_bad;                         /* group_ledger_tx.c */
+vec_group_fn vec_ledger_domain, vec_ledger_ops, vec_ledger_gov;        /* group_ledger_ops.c */
 
 /* Values of the published cases from which nothing can be computed, pins.c. */
 const char *vec_pin_broken(const struct vec_book *book, const json_t *one);                /* path of a changed one, or NULL */
