@@ -11,6 +11,8 @@ static const struct vec_group groups[] = {
     { "keccak256", vec_ledger_keccak256 },
     { "tx", vec_ledger_tx },
     { "tx_bad", vec_ledger_tx_bad },
+    { "stamp", vec_ledger_stamp },
+    { "stamp_need", vec_ledger_stamp_need },
     { "domain", vec_ledger_domain },
     { "ops", vec_ledger_ops },
     { "gov", vec_ledger_gov },
@@ -19,8 +21,6 @@ static const struct vec_group groups[] = {
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
     "sighash_bitcoin",
-    "stamp",
-    "stamp_need",
     "script_text",
     "exponent",
     "templates",
