@@ -14,11 +14,26 @@ void sotto_sha256(uint8_t out[32], struct sotto_span data)
     SOTTO_WIPE(ctx);
 }
 
-void sotto_sha256d(uint8_t out[32], struct sotto_span data)
+void sotto_sha256d_init(struct sotto_sha256d *s) { sha256_init(&s->ctx); }
+
+void sotto_sha256d_update(struct sotto_sha256d *s, const void *data, size_t size)
+{
+    if (size) sha256_update(&s->ctx, size, data);
+}
+
+void sotto_sha256d_final(struct sotto_sha256d *s, uint8_t out[32])
 {
     uint8_t once[32];
-    sotto_sha256(once, data);
+    sha256_digest(&s->ctx, sizeof once, once);
     sotto_sha256(out, SOTTO_SPAN(once));
+}
+
+void sotto_sha256d(uint8_t out[32], struct sotto_span data)
+{
+    struct sotto_sha256d s;
+    sotto_sha256d_init(&s);
+    sotto_sha256d_update(&s, data.data, data.size);
+    sotto_sha256d_final(&s, out);
 }
 
 void sotto_ripemd160(uint8_t out[20], struct sotto_span data)

@@ -10,6 +10,11 @@
 
 void sotto_sha256(uint8_t out[32], struct sotto_span data);
 void sotto_sha256d(uint8_t out[32], struct sotto_span data);           /* SHA-256 of SHA-256 (Bitcoin) */
+/* The latter piece by piece. */
+struct sotto_sha256d { struct sha256_ctx ctx; };
+void sotto_sha256d_init(struct sotto_sha256d *s);
+void sotto_sha256d_update(struct sotto_sha256d *s, const void *data, size_t size);
+void sotto_sha256d_final(struct sotto_sha256d *s, uint8_t out[32]);
 void sotto_ripemd160(uint8_t out[20], struct sotto_span data);
 void sotto_hash160(uint8_t out[20], struct sotto_span data);           /* RIPEMD-160 of SHA-256: of a key, the hash in a pay address */
 

@@ -10,22 +10,24 @@ _Static_assert(SOTTO_TX_INPUTS_MAX * sizeof(struct sotto_tx_in) + SOTTO_TX_OUTPU
                    + SOTTO_TX_OPS_MAX * sizeof(struct sotto_tx_op) + 3 * _Alignof(max_align_t) <= SOTTO_TX_ARENA_MAX,
                "any one transaction");
 
-static void *arena_take(struct sotto_tx_arena *arena, size_t size)
+enum sotto_err sotto_tx_arena_take(void **out, struct sotto_tx_arena *arena, size_t size)
 {
     size_t align = _Alignof(max_align_t), at = (arena->used + align - 1) / align * align;
-    if (at > arena->size || size > arena->size - at) return NULL;
+    if (size == 0) {
+        *out = NULL;
+        return SOTTO_OK;
+    }
+    if (at > arena->size || size > arena->size - at) return SOTTO_ERR_FULL;
     arena->used = at + size;
-    return arena->data + at;
+    *out = arena->data + at;
+    return SOTTO_OK;
 }
 
 /* Room for count entries, or for as many as the bytes that are left can hold: whoever announces more than he sends ends with E_SHORT before. */
 static enum sotto_err list_take(void **out, struct sotto_tx_arena *arena, const struct sotto_reader *r, uint32_t count, size_t bytes, size_t entry)
 {
     size_t there = sotto_reader_left(r) / bytes;
-    if (count < there) there = count;
-    *out = there ? arena_take(arena, there * entry) : NULL;
-    if (there && !*out) return SOTTO_ERR_FULL;
-    return SOTTO_OK;
+    return sotto_tx_arena_take(out, arena, (count < there ? count : there) * entry);
 }
 
 static enum sotto_err take_inputs(struct sotto_tx *tx, struct sotto_tx_arena *arena, struct sotto_reader *r)

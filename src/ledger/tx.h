@@ -51,6 +51,8 @@ struct sotto_tx {
 /* Room for the lists of decoded transactions, given out from the front. */
 struct sotto_tx_arena { uint8_t *data; size_t size, used; };          /* data aligned for any type; used = 0 gives all of it back */
 #define SOTTO_TX_ARENA_MAX 92160u                                     /* bytes: takes the lists of any one transaction */
+/* Aligned for any type; NULL for size 0. ERR_FULL. */
+SOTTO_MUST_USE enum sotto_err sotto_tx_arena_take(void **out, struct sotto_tx_arena *arena, size_t size);
 
 /* Any bytes. Everything of them is checked in the order of the bytes, T_SIZE before all: E_SHORT, E_COMPACT, E_LIMIT, T_VERSION, T_VALUE,
  * T_EXT, E_TRAILING; then sotto_tx_check. ERR_FULL when the arena has no room; it is as before after every error. */

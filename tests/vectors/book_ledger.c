@@ -11,6 +11,7 @@ static const struct vec_group groups[] = {
     { "keccak256", vec_ledger_keccak256 },
     { "tx", vec_ledger_tx },
     { "tx_bad", vec_ledger_tx_bad },
+    { "sighash_bitcoin", vec_ledger_sighash_bitcoin },
     { "stamp", vec_ledger_stamp },
     { "stamp_need", vec_ledger_stamp_need },
     { "domain", vec_ledger_domain },
@@ -20,7 +21,6 @@ static const struct vec_group groups[] = {
 
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
-    "sighash_bitcoin",
     "script_text",
     "exponent",
     "templates",

@@ -99,6 +99,7 @@ vec_group_fn vec_ledger_tagged_hash, vec_ledger_compact_size, vec_ledger_amount_
 vec_group_fn vec_ledger_tx, vec_ledger_tx_bad;                         /* group_ledger_tx.c */
 vec_group_fn vec_ledger_domain, vec_ledger_ops, vec_ledger_gov;        /* group_ledger_ops.c */
 vec_group_fn vec_ledger_stamp, vec_ledger_stamp_need;                  /* group_ledger_stamp.c */
+vec_group_fn vec_ledger_sighash_bitcoin;                               /* group_ledger_bitcoin.c */
 
 /* Values of the published cases from which nothing can be computed, pins.c. */
 const char *vec_pin_broken(const struct vec_book *book, const json_t *one);                /* path of a changed one, or NULL */
