@@ -75,6 +75,14 @@ enum sotto_err sotto_maturity_check(bool mined, uint32_t made, uint32_t height)
     return mined && (height < made || height - made < SOTTO_COINBASE_DEPTH) ? SOTTO_T_IMMATURE : SOTTO_OK;
 }
 
+enum sotto_err sotto_post_time_check(uint64_t time_s, uint64_t header_ms)
+{
+    uint64_t time_ms;
+    if (__builtin_mul_overflow(time_s, UINT64_C(1000), &time_ms)) return SOTTO_T_OP_TIME;
+    uint64_t away = time_ms > header_ms ? time_ms - header_ms : header_ms - time_ms;
+    return away > UINT64_C(1000) * SOTTO_POST_TIME_S ? SOTTO_T_OP_TIME : SOTTO_OK;
+}
+
 struct sotto_amount sotto_subsidy(struct sotto_amount reward, uint32_t halving, uint32_t height)
 {
     uint32_t times = halving ? height / halving : 0;

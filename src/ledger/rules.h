@@ -35,6 +35,10 @@ SOTTO_MUST_USE enum sotto_err sotto_expiry_check(const struct sotto_tx *tx, uint
 /* T_IMMATURE: a coin mined at made is spent too early. */
 SOTTO_MUST_USE enum sotto_err sotto_maturity_check(bool mined, uint32_t made, uint32_t height);
 
+/* T_OP_TIME: the time of a POST is more than SOTTO_POST_TIME_S away from the header time of its block. */
+#define SOTTO_POST_TIME_S 7200u
+SOTTO_MUST_USE enum sotto_err sotto_post_time_check(uint64_t time_s, uint64_t header_ms);
+
 /* ---- new coins ---- */
 
 /* What the block of this height may make; halving = 0: always the same. */

@@ -27,6 +27,7 @@ ROOM_LIBRARIES = {
     "crypto": re.compile(r"(secp256k1.*|sodium|openssl/.*|nettle/.*|gmp)\.h$"),
     "wire": re.compile(r"snappy-c\.h$"),
 }
+BITCOIN = re.compile(r"ledger/\w*(btc|bitcoin)\w*\.[ch]$")     # a library of its own, which no program of ours links
 PRIMITIVES = re.compile(r"(secp256k1.*|openssl/.*|nettle/.*|sodium.*)\.h$")
 # Named exceptions, each with its reason. (room-relative file, header or call)
 EXCEPTIONS = {
@@ -105,7 +106,9 @@ def faults_of(root, path):
                 continue
             if target is None and (is_test or room == "apps") and os.path.exists(os.path.join(root, os.path.dirname(path), quoted)):
                 continue                                   # a program's or a test's own header
-            if target is None:
+            if BITCOIN.match(quoted) and not (is_test or BITCOIN.match(inside) or room == "sim" or path.startswith("apps/sotto-lab/")):
+                yield path, line, f'#include "{quoted}": the forms of Bitcoin are for tests and the lab'
+            elif target is None:
                 yield path, line, f'#include "{quoted}": written from src/, as "room/file.h"'
             elif not may_include(room, target):
                 yield path, line, f'#include "{quoted}": {room} may not use {target}, the arrows go the other way'
@@ -231,6 +234,10 @@ PLANTED = {   # path: (text, what the fault must say; None = no fault)
     "src/garage/a.c": ("", "is not a room"),
     "src/relay/near.c": ('#include "near.h"\n', "written from src/"),
     "src/relay/gone.c": ('#include "base/gone.h"\n', "there is no such file"),
+    "src/ledger/btc_tx.h": ("", None),
+    "src/ledger/btc_tx.c": ('#include "ledger/btc_tx.h"\n', None),
+    "src/ledger/tx.c": ('#include "ledger/btc_tx.h"\n', "for tests and the lab"),
+    "apps/sotto-lab/forms.c": ('#include "ledger/btc_tx.h"\n', None),
     "apps/sottod/main.c": ('#include "node/a.h"\n#include <time.h>\n', None),
 }
 

@@ -391,13 +391,18 @@ static json_t *in_form(const struct vec_book *book, json_t *lists)
     const char *key;
     json_t *value, *one, *vectors = json_array();
     size_t i;
+    bool good = true;
     json_object_foreach(lists, key, value) {
+        bool head = strcmp(key, "about") == 0 || strcmp(key, "set") == 0;
+        if (json_is_string(value) != head) fprintf(stderr, "FAIL %s: %s is no group\n", book->file, key), good = false;
         if (json_is_object(value)) add_case(vectors, key, 1, value);
         json_array_foreach(value, i, one) add_case(vectors, key, i + 1, one);
     }
     json_t *root = json_pack("{s:i, s:s, s:O, s:{}, s:o}", "version", 1, "spec", book->spec, "note", json_object_get(lists, "about"), "fields", "vectors", vectors);
     json_decref(lists);
-    return root;
+    if (good) return root;
+    json_decref(root);
+    return NULL;
 }
 
 json_t *vec_load(const struct vec_book *book)

@@ -215,6 +215,16 @@ static void expiry(void **state)
     assert_int_equal(sotto_expiry_check(&tx, 8), SOTTO_T_EXPIRED);
 }
 
+static void post_times(void **state)
+{
+    (void)state;
+    assert_int_equal(sotto_post_time_check(10000, 17200000), SOTTO_OK);
+    assert_int_equal(sotto_post_time_check(10000, 17200001), SOTTO_T_OP_TIME);
+    assert_int_equal(sotto_post_time_check(10000, 2800000), SOTTO_OK);
+    assert_int_equal(sotto_post_time_check(10000, 2799999), SOTTO_T_OP_TIME);
+    assert_int_equal(sotto_post_time_check(UINT64_MAX, UINT64_MAX), SOTTO_T_OP_TIME);
+}
+
 static void mined_coins(void **state)
 {
     (void)state;
@@ -310,7 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(amounts_keep_their_bound), cmocka_unit_test(amounts_have_one_text), cmocka_unit_test(addresses_refuse_what_differs),
         cmocka_unit_test(identities_sign_in_one_form), cmocka_unit_test(cost_and_fee), cmocka_unit_test(dust), cmocka_unit_test(locks),
-        cmocka_unit_test(sequences), cmocka_unit_test(expiry), cmocka_unit_test(mined_coins), cmocka_unit_test(coinbase), cmocka_unit_test(stamps),
+        cmocka_unit_test(sequences), cmocka_unit_test(expiry), cmocka_unit_test(post_times), cmocka_unit_test(mined_coins), cmocka_unit_test(coinbase), cmocka_unit_test(stamps),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

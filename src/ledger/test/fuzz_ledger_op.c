@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(&before, &op, sizeof op);
     enum sotto_err err = fuzz_err(sotto_op_read(&op, &raw));
     if (err != SOTTO_OK) {
-        SOTTO_ASSERT((err == SOTTO_T_OP || err == SOTTO_T_OP_FORM || err == SOTTO_E_POINT) && memcmp(&op, &before, sizeof op) == 0);
+        SOTTO_ASSERT((err == SOTTO_T_OP || err == SOTTO_T_OP_FORM || err == SOTTO_E_POINT) && sotto_span_equal(sotto_span(&op, sizeof op), sotto_span(&before, sizeof op)));
         return 0;
     }
     struct sotto_buf b = sotto_buf_make(SOTTO_OP_BODY_MAX);

@@ -303,9 +303,9 @@ static void changes(void **state)
             gov = (struct sotto_op_gov){ .action = fixed[i].action, .body = sotto_span(body, size) };
             assert_int_equal(sotto_gov_read(&c, &gov), size == fixed[i].size ? SOTTO_OK : SOTTO_T_OP_FORM);
         }
-    for (uint8_t param = 0; param < sizeof widths; param++)
+    for (size_t param = 0; param < sizeof widths; param++)
         for (size_t size = 0; size <= sizeof body; size++) {
-            body[0] = param;
+            body[0] = (uint8_t)param;
             gov = (struct sotto_op_gov){ .action = SOTTO_GOV_SET, .body = sotto_span(body, size) };
             assert_int_equal(sotto_gov_read(&c, &gov), widths[param] && size == 1u + widths[param] ? SOTTO_OK : SOTTO_T_OP_FORM);
         }

@@ -31,10 +31,13 @@ static struct sotto_buf bytes_of(const struct sotto_tx *tx)
 
 static enum sotto_err decoded(struct sotto_span bytes)
 {
-    struct sotto_tx tx = { .lock = 0x5a5a5a5a }, before = tx;
+    struct sotto_tx tx, before;
+    memset(&tx, 0x5a, sizeof tx);
+    memcpy(&before, &tx, sizeof tx);
     struct sotto_tx_arena arena = whole_arena();
     enum sotto_err err = sotto_tx_decode(&tx, &arena, bytes);
-    if (err != SOTTO_OK) assert_true(memcmp(&tx, &before, sizeof tx) == 0 && arena.used == 0);
+    if (err != SOTTO_OK) assert_memory_equal(&tx, &before, sizeof tx);
+    if (err != SOTTO_OK) assert_int_equal(arena.used, 0);
     return err;
 }
 
