@@ -142,21 +142,29 @@ enum sotto_err sotto_tx_decode(struct sotto_tx *out, struct sotto_tx_arena *aren
     return err;
 }
 
-/* A table over the inputs, so that a thousand of them cost no million comparisons. Colliding txids are those of a hash function that was
- * broken, except for the coins of one transaction: the index is mixed in. */
-enum { SLOTS = 2048 };                                                /* twice SOTTO_TX_INPUTS_MAX and more */
-_Static_assert(SLOTS >= 2 * SOTTO_TX_INPUTS_MAX && (SLOTS & (SLOTS - 1)) == 0, "there is always a free slot");
+static int compare(const struct sotto_outpoint *a, const struct sotto_outpoint *b)
+{
+    int by_txid = memcmp(a->txid, b->txid, sizeof a->txid);
+    return by_txid ? by_txid : (a->index > b->index) - (a->index < b->index);
+}
 
+/* Inputs are put in order one after the other. A table would be quicker, but who sends them chooses them: with this, no thousand of them cost
+ * more than another thousand. */
 static bool twice_the_same(const struct sotto_tx *tx)
 {
-    uint16_t slots[SLOTS] = { 0 };                                    /* 0 = free, else the input's place + 1 */
-    if (tx->in_count < 2) return false;
+    uint16_t order[SOTTO_TX_INPUTS_MAX];
+    SOTTO_ASSERT(tx->in_count <= SOTTO_TX_INPUTS_MAX);
     for (uint32_t i = 0; i < tx->in_count; i++) {
-        const struct sotto_outpoint *from = &tx->ins[i].from;
-        uint32_t at = (sotto_le32(from->txid) ^ from->index * 0x9e3779b1u) % SLOTS;
-        for (; slots[at]; at = (at + 1) % SLOTS)
-            if (sotto_outpoint_equal(&tx->ins[slots[at] - 1].from, from)) return true;
-        slots[at] = (uint16_t)(i + 1);
+        uint32_t low = 0, high = i;
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            int side = compare(&tx->ins[order[middle]].from, &tx->ins[i].from);
+            if (side == 0) return true;
+            if (side < 0) low = middle + 1;
+            else high = middle;
+        }
+        memmove(order + low + 1, order + low, (i - low) * sizeof *order);
+        order[low] = (uint16_t)i;
     }
     return false;
 }
