@@ -1,5 +1,7 @@
 #include "ledger/codec.h"
 
+#include "base/plant.h"
+
 enum sotto_err sotto_take_span(struct sotto_reader *r, struct sotto_span *out, size_t size)
 {
     if (sotto_reader_left(r) < size) return SOTTO_E_SHORT;
@@ -62,7 +64,7 @@ enum sotto_err sotto_take_compact(struct sotto_reader *r, uint64_t *out, uint64_
     uint64_t n = first;
     if (first >= 0xfd) {
         SOTTO_TRY(take_number(&at, &n, (size_t)2 << (first - 0xfd)));
-        if (sotto_compact_size(n) != (size_t)(at.at - r->at)) return SOTTO_E_COMPACT;
+        if (sotto_compact_size(n) != (size_t)(at.at - r->at) && !SOTTO_PLANTED(LEDGER_LONG_COMPACT)) return SOTTO_E_COMPACT;
     }
     if (n > limit) return SOTTO_E_LIMIT;
     *r = at;

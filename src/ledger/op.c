@@ -1,5 +1,6 @@
 #include "ledger/op.h"
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "ledger/codec.h"
 
@@ -269,7 +270,8 @@ enum sotto_err sotto_op_read(struct sotto_op *out, const struct sotto_tx_op *raw
     op.type = (enum sotto_op_type)raw->type;
     enum sotto_err err = take_body(&r, &op);
     if (err == SOTTO_T_OP) return err;
-    if (err != SOTTO_OK || sotto_take_end(&r) != SOTTO_OK) return SOTTO_T_OP_FORM;       /* whatever was wrong inside */
+    if (err == SOTTO_OK && !SOTTO_PLANTED(LEDGER_OP_TRAILING)) err = sotto_take_end(&r);
+    if (err != SOTTO_OK) return SOTTO_T_OP_FORM;                      /* whatever was wrong inside */
     if (op.type == SOTTO_OP_CONTACT && sotto_point_check(op.contact.r.b) != SOTTO_OK) return SOTTO_E_POINT;
     *out = op;
     return SOTTO_OK;

@@ -1,5 +1,6 @@
 #include "ledger/sighash.h"
 
+#include "base/plant.h"
 #include "ledger/codec.h"
 #include "ledger/th.h"
 
@@ -13,7 +14,7 @@ static void add_point(struct sotto_th *t, const struct sotto_outpoint *point)
 
 static void add_coin(struct sotto_th *t, const struct sotto_tx_out *coin)
 {
-    sotto_th_u64(t, coin->value.cong);
+    if (!SOTTO_PLANTED(LEDGER_VALUE_UNSIGNED)) sotto_th_u64(t, coin->value.cong);
     sotto_th_var(t, coin->script);
 }
 
@@ -56,7 +57,7 @@ enum sotto_err sotto_sighash_digest(const struct sotto_sighash *s, uint8_t out[3
     const struct sotto_tx *tx = s->tx;
     SOTTO_ASSERT(index < tx->in_count);
     if (!sotto_sighash_type_good(type)) return SOTTO_S_HASHTYPE;
-    bool alone = type & SOTTO_SIGHASH_ANYONECANPAY;
+    bool alone = type & SOTTO_SIGHASH_ANYONECANPAY && !SOTTO_PLANTED(LEDGER_NEVER_ALONE);
     uint8_t base = (uint8_t)(type & ~SOTTO_SIGHASH_ANYONECANPAY), single[32];
     const uint8_t *outputs = base == SOTTO_SIGHASH_ALL ? s->outputs : nothing;
     struct sotto_th t;

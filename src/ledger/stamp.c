@@ -1,5 +1,6 @@
 #include "ledger/stamp.h"
 
+#include "base/plant.h"
 #include "ledger/codec.h"
 #include "ledger/th.h"
 
@@ -15,7 +16,7 @@ static void begin(struct sotto_th *t, const uint8_t txid[32], const uint8_t bloc
 {
     sotto_th_begin(t, SOTTO_TH_STAMP);
     sotto_th_update(t, txid, 32);
-    sotto_th_update(t, block_id, 64);
+    if (!SOTTO_PLANTED(LEDGER_STAMP_IN_STORE)) sotto_th_update(t, block_id, 64);
 }
 
 static void finish(struct sotto_th t, uint8_t out[32], uint64_t nonce)

@@ -1,5 +1,6 @@
 #include "ledger/tx.h"
 
+#include "base/plant.h"
 #include "ledger/codec.h"
 #include "ledger/th.h"
 
@@ -159,7 +160,7 @@ static bool twice_the_same(const struct sotto_tx *tx)
         while (low < high) {
             uint32_t middle = (low + high) / 2;
             int side = compare(&tx->ins[order[middle]].from, &tx->ins[i].from);
-            if (side == 0) return true;
+            if (side == 0 && !SOTTO_PLANTED(LEDGER_SPENT_TWICE)) return true;
             if (side < 0) low = middle + 1;
             else high = middle;
         }
@@ -178,7 +179,7 @@ enum sotto_err sotto_tx_check(const struct sotto_tx *tx)
     if (twice_the_same(tx)) return SOTTO_T_DUP_INPUT;
     for (uint32_t i = 0; i < tx->out_count; i++) {
         const struct sotto_tx_out *out = &tx->outs[i];
-        SOTTO_TRY(sotto_amount_add(&sum, sum, out->value));
+        if (!SOTTO_PLANTED(LEDGER_SUM_UNCHECKED)) SOTTO_TRY(sotto_amount_add(&sum, sum, out->value));
         if (!sotto_is_data(out->script)) continue;
         data += out->script.size;
         if (out->script.size > SOTTO_DATA_SCRIPT_MAX) long_data = true;

@@ -300,6 +300,14 @@ static void stamps(void **state)
     assert_int_equal(sotto_stamp_check(&tx, txid, block_id, 150, sotto_stamp_bits(digest)), SOTTO_OK);
     assert_int_equal(sotto_stamp_check(&tx, txid, block_id, 150, sotto_stamp_bits(digest) + 1), SOTTO_T_STAMP);
     assert_int_equal(sotto_stamp_check(&tx, txid, block_id, 150, 300), SOTTO_T_STAMP);
+    uint8_t other[32];
+    block_id[63] ^= 1;                                                /* another block, another transaction: another stamp */
+    sotto_stamp_digest(other, txid, block_id, nonce);
+    assert_memory_not_equal(other, digest, 32);
+    block_id[63] ^= 1;
+    txid[31] ^= 1;
+    sotto_stamp_digest(other, txid, block_id, nonce);
+    assert_memory_not_equal(other, digest, 32);
     tx.has_stamp = false;
     assert_int_equal(sotto_stamp_check(&tx, txid, block_id, 150, 0), SOTTO_T_STAMP);
 
