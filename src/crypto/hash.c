@@ -4,6 +4,7 @@
 
 #include <nettle/pbkdf2.h>
 #include <nettle/ripemd160.h>
+#include <nettle/sha1.h>
 
 void sotto_sha256(uint8_t out[32], struct sotto_span data)
 {
@@ -42,6 +43,14 @@ void sotto_ripemd160(uint8_t out[20], struct sotto_span data)
     ripemd160_init(&ctx);
     ripemd160_update(&ctx, data.size, data.data);
     ripemd160_digest(&ctx, 20, out);
+}
+
+void sotto_sha1(uint8_t out[20], struct sotto_span data)
+{
+    struct sha1_ctx ctx;
+    sha1_init(&ctx);
+    sha1_update(&ctx, data.size, data.data);
+    sha1_digest(&ctx, 20, out);
 }
 
 void sotto_hash160(uint8_t out[20], struct sotto_span data)

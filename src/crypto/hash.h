@@ -16,6 +16,7 @@ void sotto_sha256d_init(struct sotto_sha256d *s);
 void sotto_sha256d_update(struct sotto_sha256d *s, const void *data, size_t size);
 void sotto_sha256d_final(struct sotto_sha256d *s, uint8_t out[32]);
 void sotto_ripemd160(uint8_t out[20], struct sotto_span data);
+void sotto_sha1(uint8_t out[20], struct sotto_span data);              /* protects nothing of ours: a script may ask for it */
 void sotto_hash160(uint8_t out[20], struct sotto_span data);           /* RIPEMD-160 of SHA-256: of a key, the hash in a pay address */
 
 /* Keccak-256 with the original padding 0x01, not NIST SHA3 (Ethereum, Whisper, RLPx). */
