@@ -58,14 +58,29 @@ bool vec_pin_make(struct vec_pin *out, const json_t *one, const char *path)
     return found;
 }
 
+/* The rows of a group name few paths again and again: each is looked up in the case once. */
+struct looked { const char *path; bool found; struct vec_pin seen; };
+
+static const struct looked *look(struct looked *all, size_t *count, size_t max, const json_t *one, const char *path)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(all[i].path, path) == 0) return &all[i];
+    struct looked *fresh = &all[*count < max ? (*count)++ : max - 1];
+    fresh->path = path;
+    fresh->found = vec_pin_make(&fresh->seen, one, path);
+    return fresh;
+}
+
 const char *vec_pin_broken(const struct vec_book *book, const json_t *one)
 {
     const struct vec_pin *pins = book->pins;
     const char *group = json_string_value(json_object_get(one, "group"));
+    struct looked all[64];
+    size_t count = 0;
     for (size_t i = 0; i < *book->pin_count && !vec_pins_off; i++) {
-        struct vec_pin seen;
-        if (!group || strcmp(pins[i].group, group) != 0 || !vec_pin_make(&seen, one, pins[i].path)) continue;
-        if (seen.rest == pins[i].rest && seen.value != pins[i].value) return pins[i].path;
+        if (!group || strcmp(pins[i].group, group) != 0) continue;
+        const struct looked *at = look(all, &count, sizeof all / sizeof *all, one, pins[i].path);
+        if (at->found && at->seen.rest == pins[i].rest && at->seen.value != pins[i].value) return pins[i].path;
     }
     return NULL;
 }
