@@ -14,6 +14,7 @@
 
 #include "crypto/curve.h"
 #include "ledger/amount.h"
+#include "ledger/script_op.h"
 
 #define SOTTO_TX_VERSION 1u
 #define SOTTO_TX_SIZE_MAX 100000u                                     /* bytes of core and witness together */
@@ -21,7 +22,6 @@
 #define SOTTO_TX_OUTPUTS_MAX 1000u
 #define SOTTO_TX_OPS_MAX 64u
 #define SOTTO_TX_EXTENSIONS_MAX 4u
-#define SOTTO_SCRIPT_MAX 10000u                                       /* bytes of a locking or an unlocking script */
 #define SOTTO_OP_BODY_MAX 9000u
 #define SOTTO_DATA_SCRIPT_MAX 2052u                                   /* bytes of one data output's script */
 #define SOTTO_DATA_ALL_MAX 8192u                                      /* ... and of all of a transaction together */

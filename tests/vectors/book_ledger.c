@@ -17,14 +17,14 @@ static const struct vec_group groups[] = {
     { "domain", vec_ledger_domain },
     { "ops", vec_ledger_ops },
     { "gov", vec_ledger_gov },
+    { "exponent", vec_ledger_exponent },
+    { "script_run", vec_ledger_script_run },
 };
 
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
     "script_text",
-    "exponent",
     "templates",
-    "script_run",
     "genesis",
     "block",
     "pow",

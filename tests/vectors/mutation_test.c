@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KEYS_MAX = 256, UNNOTICED_MAX = 1024, PATH_SIZE = 256 };
+enum { KEYS_MAX = 256, UNNOTICED_MAX = 4096, PATH_SIZE = 256 };
 
 static const struct vec_book *const book = &MUTATION_BOOK;
 static json_t *root;
