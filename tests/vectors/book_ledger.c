@@ -19,12 +19,13 @@ static const struct vec_group groups[] = {
     { "gov", vec_ledger_gov },
     { "exponent", vec_ledger_exponent },
     { "script_run", vec_ledger_script_run },
+    { "script_text", vec_ledger_script_text },
+    { "templates", vec_ledger_templates },
+    { "groups", vec_ledger_groups },
 };
 
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
-    "script_text",
-    "templates",
     "genesis",
     "block",
     "pow",
@@ -38,7 +39,6 @@ static const char *const later[] = {
     "verify",
     "record",
     "golden",
-    "groups",
     "channel",
     "channel_bad",
     "message",

@@ -1,7 +1,9 @@
-/* ledger.json: whole runs of scripts, OP_EXPONENT. */
+/* ledger.json: scripts: whole runs, OP_EXPONENT, text, templates, and the groups these name. */
 #include "vec.h"
 
+#include "ledger/script_text.h"
 #include "ledger/spend.h"
+#include "ledger/template.h"
 
 /* One machine for all cases, as a node has it: a case must leave nothing behind that another one sees. */
 static struct sotto_script *machine(struct vec *v)
@@ -75,4 +77,66 @@ void vec_ledger_exponent(struct vec *v)
         else VEC_OK(v, err);
     }
     if (!vec_refused(v)) vec_is_hex(v, v->in, "result", top.data, top.size);
+}
+
+/* ---- text ---- */
+
+enum { TEXT_MAX = 4 * SOTTO_SCRIPT_MAX };
+
+void vec_ledger_script_text(struct vec *v)
+{
+    static uint8_t script_room[SOTTO_SCRIPT_MAX], text_room[TEXT_MAX + 1];
+    struct sotto_buf script = { script_room, 0, sizeof script_room, sizeof script_room }, text = { text_room, 0, TEXT_MAX, TEXT_MAX };
+    enum sotto_err err = sotto_script_assemble(&script, sotto_span_str(vec_str(v, v->in, "text")));
+    if (vec_refused(v)) {
+        vec_is_error(v, err);
+        VEC_CHECK(v, script.size == 0);
+        return;
+    }
+    VEC_OK(v, err);
+    vec_is_hex(v, v->in, "bytes", script.data, script.size);
+    VEC_OK(v, sotto_script_disassemble(&text, sotto_buf_span(&script), SOTTO_SCRIPT_PLAIN));
+    text_room[text.size] = 0;
+    vec_is_str(v, v->in, "canonical", (const char *)text_room);
+}
+
+/* ---- templates ---- */
+
+static void is_h160(struct vec *v, const char *key, const struct sotto_h160 *hash) { vec_is_hex(v, v->in, key, hash->b, sizeof hash->b); }
+
+static void is_lock(struct vec *v, const struct sotto_lock *lock)
+{
+    vec_is_hex(v, v->in, "commit", lock->commit, sizeof lock->commit);
+    is_h160(v, "payee", &lock->payee);
+    is_h160(v, "refund", &lock->refund);
+    vec_is_num(v, v->in, "expiry", lock->expiry);
+}
+
+/* Read from its bytes, every value compared; then made again from what was read. */
+void vec_ledger_templates(struct vec *v)
+{
+    static const char *const names[] = { "p2pkh", "data", "multisig", "key_lock", "dh_lock" };
+    static uint8_t room[SOTTO_SCRIPT_MAX];
+    struct sotto_buf made = { room, 0, sizeof room, sizeof room };
+    struct sotto_template t;
+    struct sotto_span script = vec_bytes(v, v->in, "script");
+    VEC_CHECK(v, sotto_template_read(&t, script));
+    vec_is_str(v, v->in, "name", names[t.kind]);
+    if (t.kind == SOTTO_TEMPLATE_P2PKH) is_h160(v, "hash", &t.hash);
+    else if (t.kind == SOTTO_TEMPLATE_DATA) vec_is_hex(v, v->in, "data", t.data.data, t.data.size);
+    else is_lock(v, &t.lock);
+    if (t.kind == SOTTO_TEMPLATE_DH_LOCK) {
+        vec_is_hex(v, v->in, "A", t.share.data, t.share.size);
+        vec_is_num(v, v->in, "group", t.group);
+    }
+    VEC_OK(v, sotto_template_make(&made, &t));
+    VEC_CHECK(v, sotto_span_equal(sotto_buf_span(&made), script));
+}
+
+void vec_ledger_groups(struct vec *v)
+{
+    uint64_t suite = vec_num(v, v->in, "suite");
+    if (!sotto_group_known((unsigned)suite) || suite > UINT32_MAX) vec_fault(v, "no such group");
+    struct sotto_span p = sotto_group_p((enum sotto_group)suite);
+    vec_is_hex(v, v->in, "p", p.data, p.size);
 }

@@ -101,7 +101,7 @@ vec_group_fn vec_ledger_domain, vec_ledger_ops, vec_ledger_gov;        /* group_
 vec_group_fn vec_ledger_stamp, vec_ledger_stamp_need;                  /* group_ledger_stamp.c */
 vec_group_fn vec_ledger_sighash_bitcoin;                               /* group_ledger_bitcoin.c */
 
-vec_group_fn vec_ledger_script_run, vec_ledger_exponent;               /* group_ledger_script.c */
+vec_group_fn vec_ledger_script_run, vec_ledger_exponent, vec_ledger_script_text, vec_ledger_templates, vec_ledger_groups;      /* group_ledger_script.c */
 
 /* Values of the published cases from which nothing can be computed, pins.c. */
 const char *vec_pin_broken(const struct vec_book *book, const json_t *one);                /* path of a changed one, or NULL */
