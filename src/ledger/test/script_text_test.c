@@ -272,6 +272,7 @@ static void test_template_ranges(void **state)
     t.group = 1;
     assert_int_equal(sotto_template_make(&b, &t), SOTTO_ERR_RANGE);
     assert_int_equal(b.size, 0);
+    sotto_buf_free(&b);
     struct sotto_buf foreign = assembled("0 0 OP_CHECKMULTISIG"), four = assembled("1 4 OP_CHECKMULTISIG");
     assert_false(sotto_template_read(&t, sotto_buf_span(&foreign)));
     assert_false(sotto_template_read(&t, sotto_buf_span(&four)));
