@@ -126,7 +126,7 @@ static enum sotto_script_fault first_pass(const struct sotto_script_profile *pro
     size_t at = 0;
     while (at < script.size) {
         if (!sotto_script_next(&word, script, &at)) return SOTTO_FAULT_PUSH;
-        FAULT_TRY(look(profile, &word, &ops, true));
+        SOTTO_FAULT_TRY(look(profile, &word, &ops, true));
         if (push_only && !sotto_script_is_push(word.op)) return SOTTO_FAULT_PUSH_ONLY;
     }
     return SOTTO_FAULT_NONE;
@@ -142,7 +142,7 @@ static enum sotto_script_fault word_run(struct sotto_script *m, const struct sot
 {
     uint8_t op = word->op, class = m->setup.profile->ops[op];
     bool executing = m->ifs_false == 0;
-    FAULT_TRY(script_charge(m, m->setup.profile->cost.word));
+    SOTTO_FAULT_TRY(script_charge(m, m->setup.profile->cost.word));
     if (class == SOTTO_OPCODE_OFF) return SOTTO_FAULT_DISABLED;
     if (op == SOTTO_OPCODE_CODESEPARATOR && script_flag(m, SOTTO_SCRIPT_CONST_CODE)) return SOTTO_FAULT_SEPARATOR;
     if (class == SOTTO_OPCODE_FORBIDDEN || (executing && class == SOTTO_OPCODE_BAD)) return SOTTO_FAULT_OPCODE;
@@ -151,7 +151,7 @@ static enum sotto_script_fault word_run(struct sotto_script *m, const struct sot
         if (looks_later(m) && op <= SOTTO_OPCODE_PUSHDATA4 && !sotto_script_minimal(word)) return SOTTO_FAULT_MINIMAL;
         script_put(m, sotto_script_pushed(word));
     } else if (executing || conditional(op)) {
-        FAULT_TRY(script_exec(m, op, behind));
+        SOTTO_FAULT_TRY(script_exec(m, op, behind));
         if (executing && !conditional(op)) m->last = op;
     }
     return m->main + m->alt > SOTTO_SCRIPT_STACK_MAX ? SOTTO_FAULT_STACK_SIZE : SOTTO_FAULT_NONE;
@@ -171,7 +171,7 @@ enum sotto_script_fault sotto_script_eval(struct sotto_script *m, struct sotto_s
         size_t from = at;
         bool executed = m->ifs_false == 0;
         if (!sotto_script_next(&word, script, &at)) return SOTTO_FAULT_PUSH;
-        if (!script_flag(m, SOTTO_SCRIPT_FIRST_PASS)) FAULT_TRY(look(profile, &word, &m->ops, false));
+        if (!script_flag(m, SOTTO_SCRIPT_FIRST_PASS)) SOTTO_FAULT_TRY(look(profile, &word, &m->ops, false));
         enum sotto_script_fault fault = word_run(m, &word, at);
         tell(m, &word, from, part, executed, fault);
         if (fault != SOTTO_FAULT_NONE) return fault;
@@ -185,10 +185,10 @@ static enum sotto_script_fault run(struct sotto_script *m, struct sotto_span unl
 {
     const struct sotto_script_profile *profile = m->setup.profile;
     if (unlock.size > SOTTO_SCRIPT_MAX || output.size > SOTTO_SCRIPT_MAX) return SOTTO_FAULT_LONG;
-    FAULT_TRY(first_pass(profile, unlock, true));
-    FAULT_TRY(first_pass(profile, output, false));
-    FAULT_TRY(sotto_script_eval(m, unlock, 0, 0));
-    FAULT_TRY(sotto_script_eval(m, output, 0, 1));
+    SOTTO_FAULT_TRY(first_pass(profile, unlock, true));
+    SOTTO_FAULT_TRY(first_pass(profile, output, false));
+    SOTTO_FAULT_TRY(sotto_script_eval(m, unlock, 0, 0));
+    SOTTO_FAULT_TRY(sotto_script_eval(m, output, 0, 1));
     if (m->main == 0 || !sotto_script_true(*script_top(m, 1))) return SOTTO_FAULT_FALSE;
     return m->main == 1 ? SOTTO_FAULT_NONE : SOTTO_FAULT_CLEAN;
 }

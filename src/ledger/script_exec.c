@@ -60,7 +60,7 @@ static void raise_to_top(struct sotto_script *m, size_t i)
 static enum sotto_script_fault pick(struct sotto_script *m, bool move)
 {
     int64_t n;
-    FAULT_TRY(script_number(m, &n, 1, 4));
+    SOTTO_FAULT_TRY(script_number(m, &n, 1, 4));
     script_drop(m, 1);
     if (n < 0 || (uint64_t)n >= m->main) return SOTTO_FAULT_STACK;
     if (move) raise_to_top(m, (size_t)n + 1);
@@ -124,7 +124,7 @@ static enum sotto_script_fault hash(struct sotto_script *m, uint8_t op)
 {
     if (m->main < 1) return SOTTO_FAULT_STACK;
     struct sotto_span top = *script_top(m, 1);
-    FAULT_TRY(script_charge(m, (uint64_t)m->setup.profile->cost.hash_block * ((top.size + 63) / 64)));
+    SOTTO_FAULT_TRY(script_charge(m, (uint64_t)m->setup.profile->cost.hash_block * ((top.size + 63) / 64)));
     size_t size = op == SOTTO_OPCODE_SHA256 || op == SOTTO_OPCODE_HASH256 ? 32 : 20;
     uint8_t *out = script_room(m, size);
     if (op == SOTTO_OPCODE_RIPEMD160) sotto_ripemd160(out, top);
@@ -142,7 +142,7 @@ static enum sotto_script_fault lock(struct sotto_script *m)
     int64_t n;
     if (!script_flag(m, SOTTO_SCRIPT_LOCK)) return SOTTO_FAULT_NONE;
     if (m->main < 1) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &n, 1, 5));
+    SOTTO_FAULT_TRY(script_number(m, &n, 1, 5));
     if (n < 0) return SOTTO_FAULT_LOCK_NEGATIVE;
     return m->setup.checker->lock(m->setup.checker->of, (uint64_t)n) ? SOTTO_FAULT_NONE : SOTTO_FAULT_LOCK;
 }
@@ -152,7 +152,7 @@ static enum sotto_script_fault sequence(struct sotto_script *m)
     int64_t n;
     if (!script_flag(m, SOTTO_SCRIPT_SEQUENCE)) return SOTTO_FAULT_NONE;
     if (m->main < 1) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &n, 1, 5));
+    SOTTO_FAULT_TRY(script_number(m, &n, 1, 5));
     if (n < 0) return SOTTO_FAULT_LOCK_NEGATIVE;
     if (n & SEQUENCE_OFF) return SOTTO_FAULT_NONE;
     return m->setup.checker->sequence(m->setup.checker->of, (uint64_t)n) ? SOTTO_FAULT_NONE : SOTTO_FAULT_LOCK;

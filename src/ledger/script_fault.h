@@ -73,6 +73,12 @@ enum sotto_script_fault {
     SOTTO_FAULT_COUNT
 };
 
+#define SOTTO_FAULT_TRY(expr) \
+    do { \
+        enum sotto_script_fault sotto_fault_ = (expr); \
+        if (sotto_fault_ != SOTTO_FAULT_NONE) return sotto_fault_; \
+    } while (0)
+
 enum sotto_err sotto_script_err(enum sotto_script_fault fault);
 const char *sotto_script_fault_word(enum sotto_script_fault fault);     /* Bitcoin's, never NULL */
 

@@ -27,12 +27,6 @@ struct sotto_script {
 };
 _Static_assert(sizeof(struct sotto_script) <= SOTTO_SCRIPT_MACHINE, "the bound that the header tells");
 
-#define FAULT_TRY(expr) \
-    do { \
-        enum sotto_script_fault fault_ = (expr); \
-        if (fault_ != SOTTO_FAULT_NONE) return fault_; \
-    } while (0)
-
 /* 1 is the top. */
 static inline struct sotto_span *script_top(struct sotto_script *m, size_t i) { return &m->cells[m->main - i]; }
 static inline void script_put(struct sotto_script *m, struct sotto_span element) { m->cells[m->main++] = element; }

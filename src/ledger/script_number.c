@@ -9,7 +9,7 @@ static enum sotto_script_fault unary(struct sotto_script *m, uint8_t op)
 {
     int64_t a;
     if (m->main < 1) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &a, 1, OPERAND));
+    SOTTO_FAULT_TRY(script_number(m, &a, 1, OPERAND));
     script_drop(m, 1);
     switch (op) {
     case SOTTO_OPCODE_1ADD: script_put_number(m, a + 1); break;
@@ -45,8 +45,8 @@ static enum sotto_script_fault binary(struct sotto_script *m, uint8_t op)
 {
     int64_t a, b;
     if (m->main < 2) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &a, 2, OPERAND));
-    FAULT_TRY(script_number(m, &b, 1, OPERAND));
+    SOTTO_FAULT_TRY(script_number(m, &a, 2, OPERAND));
+    SOTTO_FAULT_TRY(script_number(m, &b, 1, OPERAND));
     int64_t n = reckon(op, a, b);
     script_drop(m, 2);
     if (op != SOTTO_OPCODE_NUMEQUALVERIFY) script_put_number(m, n);
@@ -58,9 +58,9 @@ static enum sotto_script_fault within(struct sotto_script *m)
 {
     int64_t n, least, bound;
     if (m->main < 3) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &n, 3, OPERAND));
-    FAULT_TRY(script_number(m, &least, 2, OPERAND));
-    FAULT_TRY(script_number(m, &bound, 1, OPERAND));
+    SOTTO_FAULT_TRY(script_number(m, &n, 3, OPERAND));
+    SOTTO_FAULT_TRY(script_number(m, &least, 2, OPERAND));
+    SOTTO_FAULT_TRY(script_number(m, &bound, 1, OPERAND));
     script_drop(m, 3);
     script_put_bool(m, least <= n && n < bound);
     return SOTTO_FAULT_NONE;
@@ -106,10 +106,10 @@ enum sotto_script_fault script_exponent(struct sotto_script *m)
 {
     if (m->main < 3) return SOTTO_FAULT_STACK;
     struct sotto_span base = *script_top(m, 3), exp = *script_top(m, 2), mod = *script_top(m, 1);
-    FAULT_TRY(operand(base));
-    FAULT_TRY(operand(exp));
-    FAULT_TRY(operand(mod));
-    if (m->setup.profile->cost.exponent) FAULT_TRY(script_charge(m, sotto_script_exponent_cost(base, exp, mod)));
+    SOTTO_FAULT_TRY(operand(base));
+    SOTTO_FAULT_TRY(operand(exp));
+    SOTTO_FAULT_TRY(operand(mod));
+    if (m->setup.profile->cost.exponent) SOTTO_FAULT_TRY(script_charge(m, sotto_script_exponent_cost(base, exp, mod)));
     if (mod.size == 0 || !(mod.data[mod.size - 1] & 1) || (mod.size == 1 && mod.data[0] < 3)) return SOTTO_FAULT_EXP_MODULUS;
     if (!below(base, mod)) return SOTTO_FAULT_EXP_BASE;
     uint8_t result[SOTTO_MODEXP_MAX];

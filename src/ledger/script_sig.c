@@ -30,8 +30,8 @@ static enum sotto_script_fault ask_code(const struct sotto_script *m, const stru
 /* *good: does it verify? Anything but NONE ends the script. */
 static enum sotto_script_fault one(const struct sotto_script *m, bool *good, struct sotto_span sig, struct sotto_span key)
 {
-    FAULT_TRY(sig_form(m, sig));
-    FAULT_TRY(key_form(m, key));
+    SOTTO_FAULT_TRY(sig_form(m, sig));
+    SOTTO_FAULT_TRY(key_form(m, key));
     enum sotto_script_fault fault = sig.size ? m->setup.checker->sig(m->setup.checker->of, sig, key) : SOTTO_FAULT_SIGNATURE;
     *good = fault == SOTTO_FAULT_NONE;
     return fault == SOTTO_FAULT_SIGNATURE ? SOTTO_FAULT_NONE : fault;
@@ -41,10 +41,10 @@ enum sotto_script_fault script_check_sig(struct sotto_script *m, bool verify)
 {
     bool good;
     if (m->main < 2) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_charge(m, m->setup.profile->cost.key));
+    SOTTO_FAULT_TRY(script_charge(m, m->setup.profile->cost.key));
     struct sotto_span sig = *script_top(m, 2), key = *script_top(m, 1);
-    FAULT_TRY(ask_code(m, &sig, 1));
-    FAULT_TRY(one(m, &good, sig, key));
+    SOTTO_FAULT_TRY(ask_code(m, &sig, 1));
+    SOTTO_FAULT_TRY(one(m, &good, sig, key));
     if (!good && sig.size && script_flag(m, SOTTO_SCRIPT_NULL_FAIL)) return SOTTO_FAULT_SIGNATURE;
     script_drop(m, 2);
     if (!verify) script_put_bool(m, good);
@@ -57,7 +57,7 @@ static enum sotto_script_fault match(const struct sotto_script *m, bool *good, c
 {
     while (sig_count > 0 && sig_count <= key_count) {
         bool hit;
-        FAULT_TRY(one(m, &hit, sigs[sig_count - 1], keys[key_count - 1]));
+        SOTTO_FAULT_TRY(one(m, &hit, sigs[sig_count - 1], keys[key_count - 1]));
         sig_count -= hit;
         key_count--;
     }
@@ -72,12 +72,12 @@ static enum sotto_script_fault read_multisig(struct sotto_script *m, struct mult
 {
     int64_t n;
     if (m->main < 1) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &n, 1, 4));
+    SOTTO_FAULT_TRY(script_number(m, &n, 1, 4));
     if (n < 0 || n > SOTTO_SCRIPT_KEYS_MAX) return SOTTO_FAULT_KEY_COUNT;
     size_t keys = (size_t)n;
     if (script_flag(m, SOTTO_SCRIPT_COUNT_KEYS) && (m->ops += (unsigned)keys) > SOTTO_SCRIPT_OPS_MAX) return SOTTO_FAULT_OPS;
     if (m->main < 2 + keys) return SOTTO_FAULT_STACK;
-    FAULT_TRY(script_number(m, &n, 2 + keys, 4));
+    SOTTO_FAULT_TRY(script_number(m, &n, 2 + keys, 4));
     if (n < 0 || (uint64_t)n > keys) return SOTTO_FAULT_SIG_COUNT;
     size_t sigs = (size_t)n;
     if (m->main < 3 + keys + sigs) return SOTTO_FAULT_STACK;
@@ -89,12 +89,12 @@ enum sotto_script_fault script_check_multisig(struct sotto_script *m, bool verif
 {
     struct multisig all;
     bool good;
-    FAULT_TRY(read_multisig(m, &all));
-    FAULT_TRY(script_charge(m, (uint64_t)m->setup.profile->cost.key * all.key_count));
+    SOTTO_FAULT_TRY(read_multisig(m, &all));
+    SOTTO_FAULT_TRY(script_charge(m, (uint64_t)m->setup.profile->cost.key * all.key_count));
     bool dummy = script_flag(m, SOTTO_SCRIPT_DUMMY) && all.dummy.size;
     if (dummy && script_flag(m, SOTTO_SCRIPT_DUMMY_FIRST)) return SOTTO_FAULT_DUMMY;
-    FAULT_TRY(ask_code(m, all.sigs, all.sig_count));
-    FAULT_TRY(match(m, &good, all.sigs, all.sig_count, all.keys, all.key_count));
+    SOTTO_FAULT_TRY(ask_code(m, all.sigs, all.sig_count));
+    SOTTO_FAULT_TRY(match(m, &good, all.sigs, all.sig_count, all.keys, all.key_count));
     for (size_t i = 0; !good && i < all.sig_count; i++)
         if (all.sigs[i].size && script_flag(m, SOTTO_SCRIPT_NULL_FAIL)) return SOTTO_FAULT_SIGNATURE;
     if (dummy) return SOTTO_FAULT_DUMMY;
