@@ -3,9 +3,9 @@
 #include <gmp.h>
 #include <openssl/bn.h>
 
-/* OpenSSL has the quickest multiplication of the two from some 512 bits on, and the slower start: up to SHORT_BITS of exponent (there it also
- * goes bit by bit) its Montgomery form is not worth making. A price by the length of the exponent must hold for short ones too. */
-enum { SHORT_BITS = 23, PLAIN_BITS = 3 };
+/* OpenSSL multiplies quicker and begins slower: making its Montgomery form takes more than all multiplications of a short exponent, and up to
+ * SHORT_BITS it goes bit by bit. A price by the length of the exponent must hold there too, so those are GMP's; and up to PLAIN_BITS no form is made at all. */
+enum { PLAIN_BITS = 6, SHORT_BITS = 23 };
 
 static unsigned bit_length(struct sotto_span n)
 {
@@ -14,17 +14,29 @@ static unsigned bit_length(struct sotto_span n)
     return from == n.size ? 0 : (unsigned)(8 * (n.size - from) - (unsigned)(__builtin_clz(n.data[from]) - 24));
 }
 
-/* A few multiplications and divisions are done before mpz_powm has made its own Montgomery form. */
-static void plain_power(mpz_t r, const mpz_t base, unsigned long exp, const mpz_t mod)
+static void times(mpz_t r, const mpz_t by, const mpz_t mod)
 {
-    mpz_set(r, base);
-    for (int bit = 30 - __builtin_clz((unsigned)exp); bit >= 0; bit--) {
-        mpz_mul(r, r, r);
-        mpz_mod(r, r, mod);
-        if (!(exp >> bit & 1)) continue;
-        mpz_mul(r, r, base);
-        mpz_mod(r, r, mod);
+    mpz_mul(r, r, by);
+    mpz_mod(r, r, mod);
+}
+
+/* By digits of two bits, the highest first. */
+static void plain_power(mpz_t r, const mpz_t base, unsigned long exp, unsigned bits, const mpz_t mod)
+{
+    mpz_t powers[4];                               /* of a digit; the first is not used */
+    for (int i = 1; i < 4; i++) {
+        mpz_init_set(powers[i], base);
+        if (i > 1 && bits > 1) times(powers[i], powers[i - 1], mod);
     }
+    unsigned at = (bits - 1) & ~1u;
+    mpz_set(r, powers[exp >> at]);
+    while (at > 0) {
+        at -= 2;
+        times(r, r, mod);
+        times(r, r, mod);
+        if (exp >> at & 3) times(r, powers[exp >> at & 3], mod);
+    }
+    for (int i = 1; i < 4; i++) mpz_clear(powers[i]);
 }
 
 /* exp >= 1. The few KiB that GMP takes here it takes or ends the process: it has no other answer. */
@@ -36,7 +48,7 @@ static void short_power(uint8_t *out, size_t *size, struct sotto_span base, stru
     mpz_import(e, exp.size, 1, 1, 1, 0, exp.data);
     mpz_import(m, mod.size, 1, 1, 1, 0, mod.data);
     SOTTO_ASSERT(mpz_odd_p(m) && mpz_cmp_ui(m, 1) > 0 && mpz_cmp(b, m) < 0);
-    if (bits <= PLAIN_BITS) plain_power(r, b, mpz_get_ui(e), m);
+    if (bits <= PLAIN_BITS) plain_power(r, b, mpz_get_ui(e), bits, m);
     else mpz_powm(r, b, e, m);
     mpz_export(out, size, 1, 1, 1, 0, r);
     mpz_clears(b, e, m, r, NULL);
