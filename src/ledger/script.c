@@ -62,6 +62,8 @@ const struct sotto_span *sotto_script_stack(const struct sotto_script *m, size_t
     return m->cells;
 }
 
+uint64_t sotto_script_units(const struct sotto_script *m) { return m->units; }
+
 bool sotto_script_stack_set(struct sotto_script *m, const struct sotto_span *elements, size_t depth)
 {
     if (depth > SOTTO_SCRIPT_STACK_MAX) return false;

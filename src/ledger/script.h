@@ -111,6 +111,7 @@ struct sotto_script_setup {
 void sotto_script_begin(struct sotto_script *m, const struct sotto_script_setup *setup);
 SOTTO_MUST_USE enum sotto_script_fault sotto_script_eval(struct sotto_script *m, struct sotto_span script, uint32_t flags, unsigned part);
 const struct sotto_span *sotto_script_stack(const struct sotto_script *m, size_t *depth);      /* bottom first; until the next call */
+uint64_t sotto_script_units(const struct sotto_script *m);      /* spent since begin */
 /* Puts what the caller keeps alive in place of the stack; false: more than SOTTO_SCRIPT_STACK_MAX. */
 bool sotto_script_stack_set(struct sotto_script *m, const struct sotto_span *elements, size_t depth);
 
