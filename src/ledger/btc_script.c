@@ -250,8 +250,8 @@ static enum sotto_script_fault program_run(const struct run *r, unsigned version
 /* The script that the last push of the unlocking script holds; stack: as it was before the output script ran. */
 static enum sotto_script_fault p2sh(const struct run *r, bool *witness, struct sotto_span unlock, const struct sotto_span *stack, size_t depth)
 {
-    unsigned version;
-    struct sotto_span program, script = stack[depth - 1];          /* not empty: the output script took its hash */
+    unsigned version = 0;
+    struct sotto_span program = { NULL, 0 }, script = stack[depth - 1];          /* not empty: the output script took its hash */
     if (!push_only(unlock)) return SOTTO_FAULT_PUSH_ONLY;
     bool set = sotto_script_stack_set(r->m, stack, depth - 1);
     SOTTO_ASSERT(set);
@@ -267,9 +267,9 @@ static enum sotto_script_fault verify(const struct run *r)
 {
     const struct sotto_btc_spend *spend = r->asked->spend;
     const struct sotto_btc_in *in = &spend->tx->ins[spend->index];
-    struct sotto_span before[SOTTO_SCRIPT_STACK_MAX], program;
+    struct sotto_span before[SOTTO_SCRIPT_STACK_MAX], program = { NULL, 0 };
     size_t depth;
-    unsigned version;
+    unsigned version = 0;
     bool witness = false;
     if ((r->flags & SOTTO_BTC_PUSH_ONLY) && !push_only(in->script)) return SOTTO_FAULT_PUSH_ONLY;
     SOTTO_FAULT_TRY(eval_old(r, in->script, 0));

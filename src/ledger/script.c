@@ -1,5 +1,7 @@
 #include "ledger/script_impl.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 
 #define GOOD SOTTO_OPCODE_GOOD
@@ -156,7 +158,7 @@ static enum sotto_script_fault word_run(struct sotto_script *m, const struct sot
         SOTTO_FAULT_TRY(script_exec(m, op, behind));
         if (executing && !conditional(op)) m->last = op;
     }
-    return m->main + m->alt > SOTTO_SCRIPT_STACK_MAX ? SOTTO_FAULT_STACK_SIZE : SOTTO_FAULT_NONE;
+    return m->main + (SOTTO_PLANTED(SCRIPT_STACK_ALONE) ? 0 : m->alt) > SOTTO_SCRIPT_STACK_MAX ? SOTTO_FAULT_STACK_SIZE : SOTTO_FAULT_NONE;
 }
 
 enum sotto_script_fault sotto_script_eval(struct sotto_script *m, struct sotto_span script, uint32_t flags, unsigned part)

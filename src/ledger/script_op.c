@@ -94,7 +94,10 @@ size_t sotto_script_number_put(uint8_t out[SOTTO_SCRIPT_NUMBER_MAX], int64_t n)
     size_t size = 0;
     for (; left; left >>= 8) out[size++] = (uint8_t)left;
     if (size && (out[size - 1] & 0x80)) out[size++] = 0;
-    if (n < 0) out[size - 1] |= 0x80;
+    if (n < 0) {
+        SOTTO_ASSERT(size > 0);
+        out[size - 1] |= 0x80;
+    }
     return size;
 }
 

@@ -1,6 +1,7 @@
 /* CHECKSIG and CHECKMULTISIG: form here, the signature itself by the checker. */
 #include "ledger/script_impl.h"
 
+#include "base/plant.h"
 #include "crypto/ecdsa.h"
 
 static enum sotto_script_fault sig_form(const struct sotto_script *m, struct sotto_span sig)
@@ -41,11 +42,11 @@ enum sotto_script_fault script_check_sig(struct sotto_script *m, bool verify)
 {
     bool good;
     if (m->main < 2) return SOTTO_FAULT_STACK;
-    SOTTO_FAULT_TRY(script_charge(m, m->setup.profile->cost.key));
+    if (!SOTTO_PLANTED(SCRIPT_UNPAID)) SOTTO_FAULT_TRY(script_charge(m, m->setup.profile->cost.key));
     struct sotto_span sig = *script_top(m, 2), key = *script_top(m, 1);
     SOTTO_FAULT_TRY(ask_code(m, &sig, 1));
     SOTTO_FAULT_TRY(one(m, &good, sig, key));
-    if (!good && sig.size && script_flag(m, SOTTO_SCRIPT_NULL_FAIL)) return SOTTO_FAULT_SIGNATURE;
+    if (!good && sig.size && script_flag(m, SOTTO_SCRIPT_NULL_FAIL) && !SOTTO_PLANTED(SCRIPT_WRONG_IS_FALSE)) return SOTTO_FAULT_SIGNATURE;
     script_drop(m, 2);
     if (!verify) script_put_bool(m, good);
     return verify && !good ? SOTTO_FAULT_SIG_VERIFY : SOTTO_FAULT_NONE;

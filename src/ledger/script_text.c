@@ -1,5 +1,6 @@
 #include "ledger/script_text.h"
 
+#include "base/plant.h"
 #include "base/text.h"
 
 #include <stdarg.h>
@@ -111,7 +112,7 @@ static enum sotto_err add_between(struct sotto_buf *out, const char *before, str
 static enum sotto_err write_word(struct sotto_buf *out, const struct sotto_script_word *word, enum sotto_script_style style)
 {
     bool paper = style == SOTTO_SCRIPT_PAPER;
-    if (!sotto_opcode_known(word->op) || (word->op <= SOTTO_OPCODE_PUSHDATA4 && !sotto_script_minimal(word))) return add_between(out, "0x", word->whole, "");
+    if (!sotto_opcode_known(word->op) || (word->op <= SOTTO_OPCODE_PUSHDATA4 && !sotto_script_minimal(word) && !SOTTO_PLANTED(SCRIPT_TEXT_SHORTER))) return add_between(out, "0x", word->whole, "");
     if (paper && sotto_script_is_push(word->op) && word->op != SOTTO_OPCODE_0) return add_between(out, "", sotto_script_pushed(word), "");
     if (word->data.size) return add_between(out, "<", word->data, ">");
     return add_text(out, paper && word->op == SOTTO_OPCODE_EXPONENT ? "OP_Exponent" : sotto_opcode_name(word->op));

@@ -1,5 +1,7 @@
 #include "ledger/template.h"
 
+#include "base/plant.h"
+
 /* ---- making ---- */
 
 static enum sotto_err op(struct sotto_buf *b, enum sotto_opcode code) { return sotto_buf_add_u8(b, (uint8_t)code); }
@@ -134,7 +136,7 @@ static bool number(struct words *w, uint64_t *out, uint64_t least, uint64_t most
     return true;
 }
 
-static bool end(const struct words *w) { return w->at == w->script.size; }
+static bool end(const struct words *w) { return w->at == w->script.size || SOTTO_PLANTED(SCRIPT_TEMPLATE_TAIL); }
 
 static bool read_p2pkh(struct sotto_template *t, struct words w)
 {
