@@ -8,6 +8,8 @@
 #include "ledger/spend.h"
 #include "support/test.h"
 
+#include <jansson.h>
+
 static struct sotto_script *machine;
 
 /* A checker whose answers are plain: signatures verify when the byte before their type and the last byte of the key are the same; the lock of
@@ -282,6 +284,40 @@ static void test_exponent(void **state)
     }
 }
 
+/* The precompiled contract of the EVM for the same powers: its public rows. */
+static struct sotto_span number_of(uint8_t room[520], const json_t *row, const char *name)
+{
+    struct sotto_span hex = sotto_span_str(json_string_value(json_object_get(row, name)));
+    assert_true(hex.size / 2 <= 512);
+    assert_int_equal(sotto_unhex(room, hex.size / 2, hex), SOTTO_OK);
+    return sotto_span(room, hex.size / 2);
+}
+
+static void test_evm(void **state)
+{
+    (void)state;
+    json_t *root = json_load_file(SOTTO_SOURCE_DIR "/tests/vectors/public/modexp.json", JSON_REJECT_DUPLICATES, NULL);
+    const json_t *row;
+    size_t i;
+    assert_non_null(root);
+    json_array_foreach(json_object_get(root, "tests"), i, row) {
+        static const char *const names[] = { "base", "exp", "mod", "result" };
+        uint8_t room[520];
+        uint64_t units = 0;
+        struct sotto_buf u = sotto_buf_make(SOTTO_SCRIPT_MAX), o = sotto_buf_make(SOTTO_SCRIPT_MAX);
+        for (int n = 0; n < 3; n++) assert_int_equal(sotto_script_push(&u, number_of(room, row, names[n])), SOTTO_OK);
+        assert_int_equal(sotto_buf_add_u8(&o, SOTTO_OPCODE_EXPONENT), SOTTO_OK);
+        assert_int_equal(sotto_script_push(&o, number_of(room, row, names[3])), SOTTO_OK);
+        assert_int_equal(sotto_buf_add_u8(&o, SOTTO_OPCODE_EQUAL), SOTTO_OK);
+        enum sotto_err err = sotto_script_run(machine, &units, sotto_buf_span(&u), sotto_buf_span(&o), &plain, SOTTO_SCRIPT_UNITS_MAX, NULL);
+        if (err != SOTTO_OK) fail_msg("%s: %s", json_string_value(json_object_get(row, "name")), sotto_err_name(err));
+        sotto_buf_free(&u);
+        sotto_buf_free(&o);
+    }
+    assert_int_equal(i, 14);
+    json_decref(root);
+}
+
 /* ---- limits and prices ---- */
 
 static struct sotto_buf repeated(uint8_t op, size_t count)
@@ -400,6 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form), cmocka_unit_test(test_flow), cmocka_unit_test(test_stack), cmocka_unit_test(test_numbers), cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_signatures), cmocka_unit_test(test_address), cmocka_unit_test(test_locks), cmocka_unit_test(test_exponent),
+        cmocka_unit_test(test_evm),
         cmocka_unit_test(test_limits), cmocka_unit_test(test_cost), cmocka_unit_test(test_faults), cmocka_unit_test(test_again),
     };
     if (sotto_crypto_init() != SOTTO_OK || sotto_script_new(&machine) != SOTTO_OK) return 1;
