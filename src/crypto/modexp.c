@@ -3,8 +3,9 @@
 #include <gmp.h>
 #include <openssl/bn.h>
 
-/* OpenSSL multiplies quicker and begins slower: making its Montgomery form takes more than all multiplications of a short exponent, and up to
- * SHORT_BITS it goes bit by bit. A price by the length of the exponent must hold there too, so those are GMP's; and up to PLAIN_BITS no form is made at all. */
+/* OpenSSL multiplies quicker and begins slower: making its Montgomery form takes more than all multiplications of a short exponent, and up
+ * to SHORT_BITS it goes bit by bit. A price by the length of the exponent must hold there too, so those are GMP's; and up to PLAIN_BITS no
+ * form is made at all. */
 enum { PLAIN_BITS = 6, SHORT_BITS = 23 };
 
 static unsigned bit_length(struct sotto_span n)
@@ -70,7 +71,8 @@ static enum sotto_err long_power(uint8_t *out, size_t *size, BN_CTX *ctx, struct
     return SOTTO_OK;
 }
 
-enum sotto_err sotto_modexp(uint8_t out[SOTTO_MODEXP_MAX], size_t *size, struct sotto_span base, struct sotto_span exp, struct sotto_span mod)
+enum sotto_err sotto_modexp(uint8_t out[SOTTO_MODEXP_MAX], size_t *size, struct sotto_span base, struct sotto_span exp,
+                            struct sotto_span mod)
 {
     SOTTO_ASSERT(base.size <= SOTTO_MODEXP_MAX && exp.size <= SOTTO_MODEXP_MAX && mod.size <= SOTTO_MODEXP_MAX);
     unsigned bits = bit_length(exp);

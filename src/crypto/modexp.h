@@ -10,6 +10,7 @@
 
 /* Writes the result without zeros in front; *size <= mod.size. exp = 0 gives 1, also for base 0. Each operand is at most
  * SOTTO_MODEXP_MAX bytes, mod is odd and at least 3, base below mod: broken rules else. Returns ERR_NOMEM. */
-SOTTO_MUST_USE enum sotto_err sotto_modexp(uint8_t out[SOTTO_MODEXP_MAX], size_t *size, struct sotto_span base, struct sotto_span exp, struct sotto_span mod);
+SOTTO_MUST_USE enum sotto_err sotto_modexp(uint8_t out[SOTTO_MODEXP_MAX], size_t *size, struct sotto_span base, struct sotto_span exp,
+                                           struct sotto_span mod);
 
 #endif

@@ -166,7 +166,10 @@ static bool check_sequence(void *of, uint64_t n)
 
 /* ---- what an output script may stand for ---- */
 
-static bool is_p2sh(struct sotto_span s) { return s.size == 23 && s.data[0] == SOTTO_OPCODE_HASH160 && s.data[1] == 20 && s.data[22] == SOTTO_OPCODE_EQUAL; }
+static bool is_p2sh(struct sotto_span s)
+{
+    return s.size == 23 && s.data[0] == SOTTO_OPCODE_HASH160 && s.data[1] == 20 && s.data[22] == SOTTO_OPCODE_EQUAL;
+}
 
 static bool is_program(struct sotto_span s, unsigned *version, struct sotto_span *program)
 {
@@ -239,9 +242,9 @@ static enum sotto_script_fault program_run(const struct run *r, unsigned version
 {
     static const uint8_t anchor[2] = { 0x4e, 0x73 };
     static const uint8_t one = 1;
+    bool of_others = version == 1 && !in_p2sh && (program.size == 32 || sotto_span_equal(program, SOTTO_SPAN(anchor)));
     if (version == 0) SOTTO_FAULT_TRY(program_v0(r, program));
-    else if (!(version == 1 && !in_p2sh && (program.size == 32 || sotto_span_equal(program, SOTTO_SPAN(anchor)))) && (r->flags & SOTTO_BTC_KNOWN_WITNESS))
-        return SOTTO_FAULT_WITNESS_NEW;
+    else if (!of_others && (r->flags & SOTTO_BTC_KNOWN_WITNESS)) return SOTTO_FAULT_WITNESS_NEW;
     bool set = sotto_script_stack_set(r->m, &(struct sotto_span){ &one, 1 }, 1);         /* whatever is left is no matter of CLEANSTACK */
     SOTTO_ASSERT(set);
     return SOTTO_FAULT_NONE;
@@ -288,7 +291,8 @@ static enum sotto_script_fault verify(const struct run *r)
     return (r->flags & SOTTO_BTC_WITNESS) && !witness && in->witness_count ? SOTTO_FAULT_WITNESS_UNEXPECTED : SOTTO_FAULT_NONE;
 }
 
-enum sotto_script_fault sotto_btc_verify(struct sotto_script *m, const struct sotto_btc_spend *spend, uint32_t flags, const struct sotto_script_watch *watch)
+enum sotto_script_fault sotto_btc_verify(struct sotto_script *m, const struct sotto_btc_spend *spend, uint32_t flags,
+                                         const struct sotto_script_watch *watch)
 {
     SOTTO_ASSERT(spend->index < spend->tx->in_count);
     SOTTO_ASSERT(!(flags & SOTTO_BTC_CLEAN) || (flags & SOTTO_BTC_WITNESS));

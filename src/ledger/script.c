@@ -104,7 +104,8 @@ enum sotto_script_fault script_number(const struct sotto_script *m, int64_t *out
 
 /* ---- one script ---- */
 
-static void tell(const struct sotto_script *m, const struct sotto_script_word *word, size_t at, unsigned part, bool executed, enum sotto_script_fault fault)
+static void tell(const struct sotto_script *m, const struct sotto_script_word *word, size_t at, unsigned part, bool executed,
+                 enum sotto_script_fault fault)
 {
     if (!m->setup.watch) return;
     const struct sotto_script_step step = {
@@ -137,7 +138,10 @@ static enum sotto_script_fault first_pass(const struct sotto_script_profile *pro
 }
 
 /* Is the form of pushes a matter of those that are executed alone? */
-static bool looks_later(const struct sotto_script *m) { return (m->flags & (SOTTO_SCRIPT_MINIMAL | SOTTO_SCRIPT_FIRST_PASS)) == SOTTO_SCRIPT_MINIMAL; }
+static bool looks_later(const struct sotto_script *m)
+{
+    return (m->flags & (SOTTO_SCRIPT_MINIMAL | SOTTO_SCRIPT_FIRST_PASS)) == SOTTO_SCRIPT_MINIMAL;
+}
 
 static bool conditional(uint8_t op) { return op >= SOTTO_OPCODE_IF && op <= SOTTO_OPCODE_ENDIF; }
 

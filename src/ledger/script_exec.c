@@ -42,9 +42,11 @@ static enum sotto_script_fault end_if(struct sotto_script *m)
 static size_t stack_need(uint8_t op)
 {
     static const uint8_t need[] = {
-        [SOTTO_OPCODE_TOALTSTACK] = 1, [SOTTO_OPCODE_2DROP] = 2, [SOTTO_OPCODE_2DUP] = 2, [SOTTO_OPCODE_3DUP] = 3, [SOTTO_OPCODE_2OVER] = 4, [SOTTO_OPCODE_2ROT] = 6,
-        [SOTTO_OPCODE_2SWAP] = 4, [SOTTO_OPCODE_IFDUP] = 1, [SOTTO_OPCODE_DROP] = 1, [SOTTO_OPCODE_DUP] = 1, [SOTTO_OPCODE_NIP] = 2, [SOTTO_OPCODE_OVER] = 2,
-        [SOTTO_OPCODE_PICK] = 2, [SOTTO_OPCODE_ROLL] = 2, [SOTTO_OPCODE_ROT] = 3, [SOTTO_OPCODE_SWAP] = 2, [SOTTO_OPCODE_TUCK] = 2,
+        [SOTTO_OPCODE_TOALTSTACK] = 1, [SOTTO_OPCODE_2DROP] = 2, [SOTTO_OPCODE_2DUP] = 2, [SOTTO_OPCODE_3DUP] = 3, [SOTTO_OPCODE_2OVER] = 4,
+        [SOTTO_OPCODE_2ROT] = 6,
+        [SOTTO_OPCODE_2SWAP] = 4, [SOTTO_OPCODE_IFDUP] = 1, [SOTTO_OPCODE_DROP] = 1, [SOTTO_OPCODE_DUP] = 1, [SOTTO_OPCODE_NIP] = 2,
+        [SOTTO_OPCODE_OVER] = 2, [SOTTO_OPCODE_PICK] = 2, [SOTTO_OPCODE_ROLL] = 2, [SOTTO_OPCODE_ROT] = 3, [SOTTO_OPCODE_SWAP] = 2,
+        [SOTTO_OPCODE_TUCK] = 2,
     };
     return need[op];
 }
@@ -169,7 +171,8 @@ static enum sotto_script_fault verify(struct sotto_script *m)
 enum sotto_script_fault script_exec(struct sotto_script *m, uint8_t op, size_t behind)
 {
     if (op >= SOTTO_OPCODE_TOALTSTACK && op <= SOTTO_OPCODE_TUCK) return stack(m, op);
-    if ((op >= SOTTO_OPCODE_1ADD && op <= SOTTO_OPCODE_SUB) || (op >= SOTTO_OPCODE_BOOLAND && op <= SOTTO_OPCODE_WITHIN)) return script_arithmetic(m, op);
+    bool reckons = (op >= SOTTO_OPCODE_1ADD && op <= SOTTO_OPCODE_SUB) || (op >= SOTTO_OPCODE_BOOLAND && op <= SOTTO_OPCODE_WITHIN);
+    if (reckons) return script_arithmetic(m, op);
     if (op >= SOTTO_OPCODE_RIPEMD160 && op <= SOTTO_OPCODE_HASH256) return hash(m, op);
     switch (op) {
     case SOTTO_OPCODE_NOP: return SOTTO_FAULT_NONE;

@@ -47,10 +47,13 @@ static inline bool script_flag(const struct sotto_script *m, uint32_t flag) { re
 /* The number at top(i). */
 enum sotto_script_fault script_number(const struct sotto_script *m, int64_t *out, size_t i, size_t max);
 
-enum sotto_script_fault script_exec(struct sotto_script *m, uint8_t op, size_t behind);   /* script_exec.c: an opcode that is no push; behind = offset of the next word */
-enum sotto_script_fault script_arithmetic(struct sotto_script *m, uint8_t op);            /* script_number.c: 1ADD to WITHIN */
-enum sotto_script_fault script_exponent(struct sotto_script *m);                          /* script_number.c */
-enum sotto_script_fault script_check_sig(struct sotto_script *m, bool verify);            /* script_sig.c */
+/* script_exec.c: an opcode that is no push; behind = offset of the next word. */
+enum sotto_script_fault script_exec(struct sotto_script *m, uint8_t op, size_t behind);
+/* script_number.c: 1ADD to WITHIN. */
+enum sotto_script_fault script_arithmetic(struct sotto_script *m, uint8_t op);
+enum sotto_script_fault script_exponent(struct sotto_script *m);
+/* script_sig.c */
+enum sotto_script_fault script_check_sig(struct sotto_script *m, bool verify);
 enum sotto_script_fault script_check_multisig(struct sotto_script *m, bool verify);
 
 #endif

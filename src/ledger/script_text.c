@@ -112,7 +112,8 @@ static enum sotto_err add_between(struct sotto_buf *out, const char *before, str
 static enum sotto_err write_word(struct sotto_buf *out, const struct sotto_script_word *word, enum sotto_script_style style)
 {
     bool paper = style == SOTTO_SCRIPT_PAPER;
-    if (!sotto_opcode_known(word->op) || (word->op <= SOTTO_OPCODE_PUSHDATA4 && !sotto_script_minimal(word) && !SOTTO_PLANTED(SCRIPT_TEXT_SHORTER))) return add_between(out, "0x", word->whole, "");
+    bool long_push = word->op <= SOTTO_OPCODE_PUSHDATA4 && !sotto_script_minimal(word) && !SOTTO_PLANTED(SCRIPT_TEXT_SHORTER);
+    if (!sotto_opcode_known(word->op) || long_push) return add_between(out, "0x", word->whole, "");
     if (paper && sotto_script_is_push(word->op) && word->op != SOTTO_OPCODE_0) return add_between(out, "", sotto_script_pushed(word), "");
     if (word->data.size) return add_between(out, "<", word->data, ">");
     return add_text(out, paper && word->op == SOTTO_OPCODE_EXPONENT ? "OP_Exponent" : sotto_opcode_name(word->op));
@@ -164,7 +165,8 @@ static bool is_address(struct sotto_span script, size_t at, const struct sotto_s
 {
     struct sotto_script_word next;
     size_t behind = at + word->whole.size;
-    return word->data.size == 20 && opcode_before(script, at) == SOTTO_OPCODE_HASH160 && sotto_script_next(&next, script, &behind) && next.op == SOTTO_OPCODE_EQUALVERIFY;
+    return word->data.size == 20 && opcode_before(script, at) == SOTTO_OPCODE_HASH160 && sotto_script_next(&next, script, &behind)
+        && next.op == SOTTO_OPCODE_EQUALVERIFY;
 }
 
 void sotto_script_comment(char out[SOTTO_SCRIPT_COMMENT], struct sotto_span script, size_t at)
@@ -175,8 +177,10 @@ void sotto_script_comment(char out[SOTTO_SCRIPT_COMMENT], struct sotto_span scri
     SOTTO_ASSERT(there);
     const char *name = sotto_script_is_push(word.op) ? operand(script, behind) : NULL, *text = sotto_opcode_comment(word.op);
     if (!name && word.data.size && is_address(script, at, &word)) name = "the address the hash must equal";
-    if (word.data.size) snprintf(out, SOTTO_SCRIPT_COMMENT, "push the next %zu byte%s%s%s", word.data.size, word.data.size == 1 ? "" : "s", name ? ": " : "", name ? name : "");
-    else snprintf(out, SOTTO_SCRIPT_COMMENT, "%s%s%s", text ? text : "no opcode", name ? ": " : "", name ? name : "");
+    const char *colon = name ? ": " : "", *plural = word.data.size == 1 ? "" : "s";
+    if (!name) name = "";
+    if (word.data.size) snprintf(out, SOTTO_SCRIPT_COMMENT, "push the next %zu byte%s%s%s", word.data.size, plural, colon, name);
+    else snprintf(out, SOTTO_SCRIPT_COMMENT, "%s%s%s", text ? text : "no opcode", colon, name);
 }
 
 /* ---- a line of a trace ---- */

@@ -197,7 +197,8 @@ static bool read_dh_lock(struct sotto_template *t, struct words w)
         struct sotto_span p = sotto_group_p(groups[i]);
         if (!same(&v, sotto_span(q, sotto_group_q(q, groups[i])))) continue;
         t->group = groups[i];
-        return same(&v, p) && t->share.size <= p.size && OPCODES(&v, SOTTO_OPCODE_EXPONENT, SOTTO_OPCODE_1, SOTTO_OPCODE_EQUALVERIFY) && read_lock(&t->lock, v);
+        return same(&v, p) && t->share.size <= p.size && OPCODES(&v, SOTTO_OPCODE_EXPONENT, SOTTO_OPCODE_1, SOTTO_OPCODE_EQUALVERIFY)
+            && read_lock(&t->lock, v);
     }
     return false;
 }

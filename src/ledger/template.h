@@ -23,13 +23,15 @@
 
 enum sotto_template_kind { SOTTO_TEMPLATE_P2PKH, SOTTO_TEMPLATE_DATA, SOTTO_TEMPLATE_MULTISIG, SOTTO_TEMPLATE_KEY_LOCK, SOTTO_TEMPLATE_DH_LOCK };
 
-struct sotto_lock { uint8_t commit[32]; struct sotto_h160 payee, refund; uint32_t expiry; };     /* expiry: height or seconds, as a lock of a transaction */
+/* expiry: height or seconds, as a lock of a transaction */
+struct sotto_lock { uint8_t commit[32]; struct sotto_h160 payee, refund; uint32_t expiry; };
 struct sotto_template {
     enum sotto_template_kind kind;
     union {
         struct sotto_h160 hash;                    /* P2PKH */
         struct sotto_span data;                    /* DATA */
-        struct { unsigned need, count; struct sotto_point keys[SOTTO_TEMPLATE_KEYS_MAX]; } multisig;       /* 1 <= need <= count; not looked at: points */
+        /* 1 <= need <= count; not looked at: are the keys points? */
+        struct { unsigned need, count; struct sotto_point keys[SOTTO_TEMPLATE_KEYS_MAX]; } multisig;
         struct {
             struct sotto_lock lock;                /* KEY_LOCK, DH_LOCK */
             enum sotto_group group;                /* DH_LOCK: its p and q */
@@ -46,7 +48,8 @@ SOTTO_MUST_USE enum sotto_err sotto_template_make(struct sotto_buf *out, const s
 /* Unlocking scripts, appended. sig: DER and its type byte. ERR_RANGE for a signature longer than an element may be; ERR_FULL, ERR_NOMEM. */
 SOTTO_MUST_USE enum sotto_err sotto_unlock_p2pkh(struct sotto_buf *out, struct sotto_span sig, const struct sotto_point *key);
 SOTTO_MUST_USE enum sotto_err sotto_unlock_multisig(struct sotto_buf *out, const struct sotto_span *sigs, size_t count);
-SOTTO_MUST_USE enum sotto_err sotto_unlock_claim(struct sotto_buf *out, struct sotto_span sig, const struct sotto_point *key, const uint8_t tag[SOTTO_LOCK_TAG]);
+SOTTO_MUST_USE enum sotto_err sotto_unlock_claim(struct sotto_buf *out, struct sotto_span sig, const struct sotto_point *key,
+                                                 const uint8_t tag[SOTTO_LOCK_TAG]);
 /* The transaction needs lock >= expiry and a sequence that is not final. */
 SOTTO_MUST_USE enum sotto_err sotto_unlock_refund(struct sotto_buf *out, struct sotto_span sig, const struct sotto_point *key);
 /* The tag that a payee showed, out of his unlocking script. False: it is no claim. Whether it fits a commit is not looked at. */
