@@ -370,6 +370,23 @@ static void a_bond_is_signed(void **state)
     assert_memory_equal(extra, want, 32);
 }
 
+static void a_chain_names_itself(void **state)
+{
+    (void)state;
+    uint8_t genesis_id[64], contract[20], other[20], want[32], here[32], there[32];
+    sotto_rng_fill(&rng.rng, genesis_id, sizeof genesis_id);
+    sotto_registry_contract(contract, genesis_id);
+    SOTTO_TH(want, "sotto/registry", SOTTO_SPAN(genesis_id));
+    assert_memory_equal(contract, want + 12, 20);
+    genesis_id[63] ^= 1;
+    sotto_registry_contract(other, genesis_id);
+    sotto_registry_domain(here, 7, contract);
+    sotto_registry_domain(there, 7, other);
+    assert_memory_not_equal(here, there, 32);
+    sotto_registry_domain(there, 8, contract);
+    assert_memory_not_equal(here, there, 32);
+}
+
 static void every_field_is_signed(void **state)
 {
     (void)state;
@@ -415,7 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layout), cmocka_unit_test(types_that_nobody_knows), cmocka_unit_test(revocations), cmocka_unit_test(contacts),
         cmocka_unit_test(digests), cmocka_unit_test(posts), cmocka_unit_test(sealed_sizes), cmocka_unit_test(votes), cmocka_unit_test(changes),
-        cmocka_unit_test(bonds), cmocka_unit_test(a_bond_is_signed), cmocka_unit_test(every_field_is_signed),
+        cmocka_unit_test(bonds), cmocka_unit_test(a_bond_is_signed), cmocka_unit_test(a_chain_names_itself), cmocka_unit_test(every_field_is_signed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
