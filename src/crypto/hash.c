@@ -60,6 +60,15 @@ void sotto_hash160(uint8_t out[20], struct sotto_span data)
     sotto_ripemd160(out, SOTTO_SPAN(once));
 }
 
+void sotto_sha512(uint8_t out[64], struct sotto_span data)
+{
+    struct sha512_ctx ctx;
+    sha512_init(&ctx);
+    sha512_update(&ctx, data.size, data.data);
+    sha512_digest(&ctx, 64, out);
+    SOTTO_WIPE(ctx);
+}
+
 _Static_assert(sizeof((struct sotto_keccak *)0)->words == 8 * SOTTO_KECCAK_WORDS && sizeof((struct sotto_keccak *)0)->block == SOTTO_KECCAK_RATE, "Keccak-256");
 
 void sotto_keccak_init(struct sotto_keccak *k) { memset(k, 0, sizeof *k); }

@@ -9,6 +9,7 @@
 #include <nettle/sha3.h>
 
 void sotto_sha256(uint8_t out[32], struct sotto_span data);
+void sotto_sha512(uint8_t out[64], struct sotto_span data);
 void sotto_sha256d(uint8_t out[32], struct sotto_span data);           /* SHA-256 of SHA-256 (Bitcoin) */
 /* The latter piece by piece. */
 struct sotto_sha256d { struct sha256_ctx ctx; };
