@@ -22,17 +22,17 @@ static const struct vec_group groups[] = {
     { "script_text", vec_ledger_script_text },
     { "templates", vec_ledger_templates },
     { "groups", vec_ledger_groups },
+    { "block", vec_ledger_block },
+    { "pow", vec_ledger_pow },
+    { "asert", vec_ledger_asert },
+    { "merkle", vec_ledger_merkle },
+    { "smt", vec_ledger_smt },
+    { "smt_bad", vec_ledger_smt_bad },
 };
 
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
     "genesis",
-    "block",
-    "pow",
-    "asert",
-    "merkle",
-    "smt",
-    "smt_bad",
     "state",
     "certificate",
     "register",

@@ -100,6 +100,8 @@ vec_group_fn vec_ledger_tx, vec_ledger_tx_bad;                         /* group_
 vec_group_fn vec_ledger_domain, vec_ledger_ops, vec_ledger_gov;        /* group_ledger_ops.c */
 vec_group_fn vec_ledger_stamp, vec_ledger_stamp_need;                  /* group_ledger_stamp.c */
 vec_group_fn vec_ledger_sighash_bitcoin;                               /* group_ledger_bitcoin.c */
+vec_group_fn vec_ledger_merkle, vec_ledger_smt, vec_ledger_smt_bad;    /* group_ledger_trees.c */
+vec_group_fn vec_ledger_block, vec_ledger_pow, vec_ledger_asert;       /* group_ledger_chain.c */
 
 vec_group_fn vec_ledger_script_run, vec_ledger_exponent, vec_ledger_script_text, vec_ledger_templates, vec_ledger_groups;      /* group_ledger_script.c */
 
