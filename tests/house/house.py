@@ -38,6 +38,7 @@ EXCEPTIONS = {
     ("whisper/envelope.h", "nettle/sha3.h"): "law 6: the search for work keeps a Keccak state of its own",
     ("whisper/envelope.h", "stdatomic.h"): "the flag that cancels a search on a worker",
     ("crypto/keccak_planes.c", "immintrin.h"): "law 6: rotations by another number in each lane have no words in C",
+    ("ledger/genesis_json.c", "jansson.h"): "the genesis file is a JSON text",
     ("ledger/target.c", "gmp.h"): "numbers of 512 bits: targets, and the work they stand for",
     ("p2p/book.c", "sodium.h"): "SipHash places addresses in buckets; it protects no text",
     ("whisper/ids.c", "sodium.h"): "SipHash places envelope hashes in a table; it protects no text",
