@@ -122,22 +122,41 @@ static enum sotto_err take_witness(struct sotto_tx *tx, struct sotto_reader *r)
     return SOTTO_OK;
 }
 
-static enum sotto_err decode(struct sotto_tx *tx, struct sotto_tx_arena *arena, struct sotto_span full)
+static enum sotto_err take(struct sotto_tx *tx, struct sotto_tx_arena *arena, struct sotto_reader *r)
 {
-    struct sotto_reader r = sotto_reader(full);
-    SOTTO_TRY(take_core(tx, arena, &r));
-    tx->core_size = full.size - sotto_reader_left(&r);
-    SOTTO_TRY(take_witness(tx, &r));
-    SOTTO_TRY(sotto_take_end(&r));
-    return sotto_tx_check(tx);
+    const uint8_t *start = r->at;
+    SOTTO_TRY(take_core(tx, arena, r));
+    tx->core_size = (size_t)(r->at - start);
+    SOTTO_TRY(take_witness(tx, r));
+    tx->full = sotto_span(start, (size_t)(r->at - start));
+    return tx->full.size <= SOTTO_TX_SIZE_MAX ? SOTTO_OK : SOTTO_T_SIZE;
+}
+
+enum sotto_err sotto_tx_take(struct sotto_tx *out, struct sotto_tx_arena *arena, struct sotto_reader *r)
+{
+    struct sotto_tx tx = { 0 };
+    struct sotto_reader at = *r;
+    size_t used = arena->used;
+    enum sotto_err err = take(&tx, arena, &at);
+    if (err == SOTTO_OK) err = sotto_tx_check(&tx);
+    if (err != SOTTO_OK) {
+        arena->used = used;
+        return err;
+    }
+    *out = tx;
+    *r = at;
+    return SOTTO_OK;
 }
 
 enum sotto_err sotto_tx_decode(struct sotto_tx *out, struct sotto_tx_arena *arena, struct sotto_span full)
 {
     if (full.size > SOTTO_TX_SIZE_MAX) return SOTTO_T_SIZE;
-    struct sotto_tx tx = { .full = full };
+    struct sotto_tx tx = { 0 };
+    struct sotto_reader r = sotto_reader(full);
     size_t used = arena->used;
-    enum sotto_err err = decode(&tx, arena, full);
+    enum sotto_err err = take(&tx, arena, &r);
+    if (err == SOTTO_OK) err = sotto_take_end(&r);
+    if (err == SOTTO_OK) err = sotto_tx_check(&tx);
     if (err == SOTTO_OK) *out = tx;
     else arena->used = used;
     return err;

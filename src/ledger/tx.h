@@ -57,6 +57,8 @@ SOTTO_MUST_USE enum sotto_err sotto_tx_arena_take(void **out, struct sotto_tx_ar
 /* Any bytes. Everything of them is checked in the order of the bytes, T_SIZE before all: E_SHORT, E_COMPACT, E_LIMIT, T_VERSION, T_VALUE,
  * T_EXT, E_TRAILING; then sotto_tx_check. ERR_FULL when the arena has no room; it is as before after every error. */
 SOTTO_MUST_USE enum sotto_err sotto_tx_decode(struct sotto_tx *out, struct sotto_tx_arena *arena, struct sotto_span full);
+/* The same for one that others follow: takes it from the front of r, which is as before after every error. T_SIZE comes when it was read. */
+SOTTO_MUST_USE enum sotto_err sotto_tx_take(struct sotto_tx *out, struct sotto_tx_arena *arena, struct sotto_reader *r);
 /* The rules inside one transaction: T_EMPTY, T_DUP_INPUT, T_VALUE (sum of the outputs), T_DATA, T_DATA_VALUE. */
 SOTTO_MUST_USE enum sotto_err sotto_tx_check(const struct sotto_tx *tx);
 
