@@ -143,6 +143,7 @@ static enum sotto_err take_lists(struct sotto_params *p, struct sotto_reader *r)
     void *list = NULL;
     SOTTO_TRY(take_list(&list, &p->validator_count, &bytes, r, SOTTO_VALIDATORS_MAX, VALIDATOR_BYTES, sizeof *p->validators));
     p->validators = list;
+    SOTTO_ASSERT(p->validators || p->validator_count == 0);
     for (uint32_t i = 0; i < p->validator_count; i++) {
         memcpy(p->validators[i].id.b, bytes.data + (size_t)i * VALIDATOR_BYTES, 20);
         memcpy(p->validators[i].key, bytes.data + (size_t)i * VALIDATOR_BYTES + 20, 32);
@@ -150,6 +151,7 @@ static enum sotto_err take_lists(struct sotto_params *p, struct sotto_reader *r)
     list = NULL;
     SOTTO_TRY(take_list(&list, &p->grant_count, &bytes, r, SOTTO_GRANTS_MAX, GRANT_BYTES, sizeof *p->grants));
     p->grants = list;
+    SOTTO_ASSERT(p->grants || p->grant_count == 0);
     for (uint32_t i = 0; i < p->grant_count; i++) {
         memcpy(p->grants[i].id.b, bytes.data + (size_t)i * GRANT_BYTES, 20);
         p->grants[i].perms = sotto_le16(bytes.data + (size_t)i * GRANT_BYTES + 20);
@@ -223,17 +225,16 @@ uint32_t sotto_params_perms(const struct sotto_params *p, const struct sotto_id 
         else high = middle;
     }
     if (low < p->grant_count && sotto_id_equal(&p->grants[low].id, id)) perms = p->grants[low].perms;
-    uint32_t listed = SOTTO_MAY_VALIDATE | (p->mode == SOTTO_MODE_PERMISSIONED ? 0 : SOTTO_MAY_GOVERN);      /* never by a grant */
-    perms &= ~listed;
+    perms &= ~SOTTO_MAY_VALIDATE;                         /* by the list alone */
     for (uint32_t i = 0; i < p->validator_count; i++)
-        if (sotto_id_equal(&p->validators[i].id, id)) perms |= listed;
+        if (sotto_id_equal(&p->validators[i].id, id)) perms |= SOTTO_MAY_VALIDATE;
     return perms;
 }
 
 bool sotto_mode_wants_grant(enum sotto_chain_mode mode, uint32_t bit)
 {
     if (bit == SOTTO_MAY_VALIDATE || mode == SOTTO_MODE_OPEN) return false;
-    if (bit == SOTTO_MAY_GOVERN) return true;             /* a grant or, where the column says so, the list */
+    if (bit == SOTTO_MAY_GOVERN) return mode == SOTTO_MODE_PERMISSIONED;      /* elsewhere the list speaks, by its votes */
     return mode != SOTTO_MODE_CONSORTIUM || bit == SOTTO_MAY_DEPLOY || bit == SOTTO_MAY_MINE;
 }
 

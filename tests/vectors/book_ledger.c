@@ -31,6 +31,7 @@ static const struct vec_group groups[] = {
     { "record", vec_ledger_record },
     { "register", vec_ledger_register },
     { "verify", vec_ledger_verify },
+    { "golden", vec_ledger_golden },
     { "merkle", vec_ledger_merkle },
     { "smt", vec_ledger_smt },
     { "smt_bad", vec_ledger_smt_bad },

@@ -1,5 +1,5 @@
 /* ledger.json: params, genesis and what follows from it; the roots of a state. */
-#include "vec.h"
+#include "vec_genesis.h"
 
 #include "ledger/genesis.h"
 #include "ledger/roots.h"
@@ -52,15 +52,12 @@ static void numbers(struct vec *v, struct sotto_params *p, const json_t *f)
 
 static int by_id(const void *a, const void *b) { return memcmp(((const struct sotto_grant *)a)->id.b, ((const struct sotto_grant *)b)->id.b, 20); }
 
-enum { LIST_MAX = 16 };
-struct lists { struct sotto_validator validators[LIST_MAX]; struct sotto_grant grants[LIST_MAX]; struct sotto_alloc allocs[LIST_MAX]; };
-
-static void fill(struct vec *v, struct sotto_genesis *g, struct lists *l)
+void vec_genesis_of(struct vec *v, struct sotto_genesis *g, struct vec_genesis_lists *l)
 {
     const json_t *f = vec_get(v, v->in, "params"), *validators = vec_get(v, f, "validators"), *grants = vec_get(v, f, "grants"), *allocs = vec_get(v, v->in, "alloc"), *one;
     size_t i;
     *g = (struct sotto_genesis){ .params = { .validators = l->validators, .grants = l->grants }, .allocs = l->allocs };
-    VEC_CHECK(v, json_array_size(validators) <= LIST_MAX && json_array_size(grants) <= LIST_MAX && json_array_size(allocs) <= LIST_MAX);
+    VEC_CHECK(v, json_array_size(validators) <= VEC_GENESIS_LIST && json_array_size(grants) <= VEC_GENESIS_LIST && json_array_size(allocs) <= VEC_GENESIS_LIST);
     numbers(v, &g->params, f);
     json_array_foreach(validators, i, one) {
         vec_mark(v, one);
@@ -105,11 +102,11 @@ static void is_decoded(struct vec *v, const struct sotto_block_id *id)
 
 void vec_ledger_genesis(struct vec *v)
 {
-    static struct lists lists;
+    static struct vec_genesis_lists lists;
     struct sotto_genesis g;
     struct sotto_state_parts parts;
     uint8_t header[SOTTO_HEADER_SIZE], hash[32], contract[20];
-    fill(v, &g, &lists);
+    vec_genesis_of(v, &g, &lists);
     VEC_OK(v, sotto_genesis_seal(&g));
     vec_is_num(v, vec_get(v, v->in, "params"), "issued", g.params.issued.cong);
     is_encoded(v, "params_bytes", &g, true);

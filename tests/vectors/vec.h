@@ -104,6 +104,7 @@ vec_group_fn vec_ledger_merkle, vec_ledger_smt, vec_ledger_smt_bad;    /* group_
 vec_group_fn vec_ledger_block, vec_ledger_pow, vec_ledger_asert;       /* group_ledger_chain.c */
 vec_group_fn vec_ledger_genesis, vec_ledger_state;                     /* group_ledger_genesis.c */
 vec_group_fn vec_ledger_certificate, vec_ledger_record, vec_ledger_register, vec_ledger_verify;      /* group_ledger_registry.c */
+vec_group_fn vec_ledger_golden;                                        /* group_ledger_golden.c */
 
 vec_group_fn vec_ledger_script_run, vec_ledger_exponent, vec_ledger_script_text, vec_ledger_templates, vec_ledger_groups;      /* group_ledger_script.c */
 

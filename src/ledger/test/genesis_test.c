@@ -256,7 +256,7 @@ static void the_example_of_a_board(void **state)
 static void who_may_do_what(void **state)
 {
     (void)state;
-    static const char *const table[SOTTO_MODES] = { "aaaaaaaaL-", "aaaaaaggLL", "ggggggggLL", "ggggggggLg" };
+    static const char *const table[SOTTO_MODES] = { "aaaaaaaaL-", "aaaaaaggLa", "ggggggggLa", "ggggggggLg" };
     for (enum sotto_chain_mode mode = 0; mode < SOTTO_MODES; mode++) {
         struct made m;
         struct sotto_id holder, nobody, validator;
