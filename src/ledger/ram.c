@@ -106,6 +106,27 @@ struct sotto_amount sotto_ram_sum(const struct sotto_ram *r)
     return sum;
 }
 
+void sotto_ram_digest(uint8_t out[32], const struct sotto_ram *r)
+{
+    uint8_t record[SOTTO_REG_RECORD], hash[32];
+    struct sotto_coins_digest coins;
+    struct sotto_th t;
+    struct coin *c;
+    struct record *i;
+    struct replay *p;
+    sotto_coins_begin(&coins);
+    RB_FOREACH(c, ram_coins, (struct ram_coins *)&r->coins) sotto_coins_made(&coins, &c->coin);
+    sotto_coins_end(&coins, hash, r->view.state_root, (uint32_t)r->coin_count);
+    sotto_th_init(&t, "sotto/ram");
+    sotto_th_update(&t, hash, sizeof hash);
+    RB_FOREACH(i, ram_records, (struct ram_records *)&r->records) {
+        sotto_reg_put(record, &i->record);
+        sotto_th_update(&t, record, sizeof record);
+    }
+    RB_FOREACH(p, ram_replays, (struct ram_replays *)&r->replays) sotto_th_update(&t, p->txid, 32);
+    sotto_th_final(&t, out);
+}
+
 /* ---- pieces ---- */
 
 static struct coin *coin_new(const struct sotto_coin *from)

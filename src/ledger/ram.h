@@ -20,6 +20,8 @@ SOTTO_MUST_USE enum sotto_err sotto_ram_commit(struct sotto_ram *r, struct sotto
 SOTTO_MUST_USE enum sotto_err sotto_ram_undo(struct sotto_ram *r);
 size_t sotto_ram_coins(const struct sotto_ram *r);
 size_t sotto_ram_records(const struct sotto_ram *r);
+/* Everything that is held, as one hash: coins, records, transactions that may not come again. Two chains that hold the same give the same. */
+void sotto_ram_digest(uint8_t out[32], const struct sotto_ram *r);
 /* Coins that are unspent, and bonds, add up: the sum of both. */
 struct sotto_amount sotto_ram_sum(const struct sotto_ram *r);
 
