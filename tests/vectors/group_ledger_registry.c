@@ -123,6 +123,18 @@ static void is_made(struct vec *v, const struct sotto_op_identity *i, const uint
     vec_is_hex(v, f, "sig", sig.b, sizeof sig.b);
 }
 
+/* Of a refused one: what it was before something in its body was broken. */
+static void has_fields(struct vec *v)
+{
+    static const struct { const char *key; size_t size; } bytes[] = { { "id", 20 }, { "key", 33 }, { "xkey", 33 }, { "cert", 32 }, { "recovery", 32 },
+                                                                      { "refund", 20 }, { "extra", 32 }, { "sig", 65 } };
+    static const char *const numbers[] = { "notBefore", "notAfter", "deadline", "bond" };
+    const json_t *f = vec_get(v, v->in, "fields");
+    uint8_t out[65];
+    for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++) vec_hex(v, f, bytes[i].key, out, bytes[i].size);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) (void)vec_u64(v, f, numbers[i]);
+}
+
 void vec_ledger_register(struct vec *v)
 {
     static const struct sotto_reg_record known;
@@ -135,6 +147,7 @@ void vec_ledger_register(struct vec *v)
     bool exists = false;
     the_domain(v, domain);
     VEC_OK(v, sotto_op_read(&op, &(struct sotto_tx_op){ SOTTO_OP_REGISTER, body }));
+    VEC_CHECK(v, json_array_size(list) <= 1);
     json_array_foreach(list, k, one) {
         struct sotto_span id = vec_bytes_value(v, one, "known");
         exists |= sotto_span_equal(id, SOTTO_SPAN(op.identity.id.b));
@@ -143,7 +156,7 @@ void vec_ledger_register(struct vec *v)
     enum sotto_err err = sotto_reg_apply(&next, NULL, &rules, &op, exists ? &known : NULL, false);
     if (vec_refused(v)) {
         vec_is_error(v, err);
-        vec_mark_all(v, vec_get(v, v->in, "fields"));     /* of the one that it was before it was broken; the body is judged */
+        has_fields(v);
         return;
     }
     VEC_OK(v, err);
@@ -158,13 +171,13 @@ void vec_ledger_verify(struct vec *v)
     const json_t *f = vec_get(v, v->in, "fields");
     struct sotto_verify request = { .from = vec_id(v, f, "from"), .to = vec_id(v, f, "to"), .time_s = vec_u64(v, f, "time") };
     const struct sotto_reg_record *from = NULL, *to = NULL;
-    struct sotto_reg_record records[4] = { 0 };
+    struct sotto_reg_record records[2] = { 0 };
     uint8_t domain[32];
     json_t *list = vec_get(v, v->in, "records"), *one;
     size_t i;
     vec_hex(v, f, "nonce", request.nonce, sizeof request.nonce);
     vec_hex(v, v->in, "sig", request.sig.b, sizeof request.sig.b);
-    VEC_CHECK(v, json_array_size(list) <= 4);
+    VEC_CHECK(v, json_array_size(list) == 2);
     json_array_foreach(list, i, one) {
         vec_mark(v, one);
         records[i] = (struct sotto_reg_record){ .id = vec_id(v, one, "id"), .owner = vec_id(v, one, "owner"), .status = (uint8_t)below(v, one, "status", 2),
@@ -172,6 +185,7 @@ void vec_ledger_verify(struct vec *v)
         if (sotto_id_equal(&records[i].id, &request.from)) from = &records[i];
         if (sotto_id_equal(&records[i].id, &request.to)) to = &records[i];
     }
+    VEC_CHECK(v, !sotto_id_equal(&records[0].id, &records[1].id));
     the_domain(v, domain);
     uint64_t now = vec_u64(v, v->in, "now");
     enum sotto_err err = sotto_verify_check(&request, from, to, now, now, domain);
