@@ -31,8 +31,7 @@ import flood  # noqa: E402
 RUNS = max(20, int(os.environ.get("BENCH_RUNS", "30")))
 IDLE_SECONDS = 60.0                      # how long the idle node is watched: its wake-ups are counted by the minute
 BUILD = os.path.join(ROOT, "build", "release")
-PROGRAMS = ["bench_net", "bench_talk", "bench_link", "bench_wire", "bench_script"]   # targets of bench/CMakeLists.txt, called in this order
-PROGRAMS = ["bench_net", "bench_talk", "bench_ledger"] # targets of bench/CMakeLists.txt, called in this order
+PROGRAMS = ["bench_net", "bench_talk", "bench_link", "bench_wire", "bench_script", "bench_ledger"]   # targets of bench/CMakeLists.txt, called in this order
 raw = {}
 rows = []
 

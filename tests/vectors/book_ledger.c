@@ -39,13 +39,6 @@ static const struct vec_group groups[] = {
 
 static const char *const notes[] = { NULL };
 static const char *const later[] = {
-    "genesis",
-    "state",
-    "script_text",
-    "exponent",
-    "templates",
-    "script_run",
-    "golden",
     "channel",
     "channel_bad",
     "message",

@@ -12,5 +12,5 @@ static const struct vec_group groups[] = {
 static const char *const notes[] = { "encoding", "sealed", NULL }, *const later[] = { NULL };
 
 const struct vec_book vec_book_messaging = {
-    "messaging.json", "design/messaging.md", groups, sizeof groups / sizeof *groups, notes, later, vec_pins_messaging, &vec_pins_messaging_count,
+    "messaging.json", "design/messaging.md", groups, sizeof groups / sizeof *groups, notes, later, vec_pins_messaging, &vec_pins_messaging_count, false,
 };

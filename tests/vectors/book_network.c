@@ -12,5 +12,5 @@ static const char *const notes[] = { "encoding", NULL };
 static const char *const later[] = { "store", "stem_map", "stem", "hop", "layer", "hop_cell", "voice", "datagram", NULL };
 
 const struct vec_book vec_book_network = {
-    "network.json", "design/network.md", groups, sizeof groups / sizeof *groups, notes, later, vec_pins_network, &vec_pins_network_count,
+    "network.json", "design/network.md", groups, sizeof groups / sizeof *groups, notes, later, vec_pins_network, &vec_pins_network_count, false,
 };
