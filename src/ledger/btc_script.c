@@ -254,7 +254,9 @@ static enum sotto_script_fault program_run(const struct run *r, unsigned version
 static enum sotto_script_fault p2sh(const struct run *r, bool *witness, struct sotto_span unlock, const struct sotto_span *stack, size_t depth)
 {
     unsigned version = 0;
-    struct sotto_span program = { NULL, 0 }, script = stack[depth - 1];          /* not empty: the output script took its hash */
+    struct sotto_span program = { NULL, 0 };
+    SOTTO_ASSERT(depth > 0);                       /* the output script took the hash of the top */
+    struct sotto_span script = stack[depth - 1];
     if (!push_only(unlock)) return SOTTO_FAULT_PUSH_ONLY;
     bool set = sotto_script_stack_set(r->m, stack, depth - 1);
     SOTTO_ASSERT(set);
@@ -270,7 +272,7 @@ static enum sotto_script_fault verify(const struct run *r)
 {
     const struct sotto_btc_spend *spend = r->asked->spend;
     const struct sotto_btc_in *in = &spend->tx->ins[spend->index];
-    struct sotto_span before[SOTTO_SCRIPT_STACK_MAX], program = { NULL, 0 };
+    struct sotto_span before[SOTTO_SCRIPT_STACK_MAX] = { { NULL, 0 } }, program = { NULL, 0 };
     size_t depth;
     unsigned version = 0;
     bool witness = false;
