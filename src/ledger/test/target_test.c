@@ -4,6 +4,8 @@
 #include "crypto/rng.h"
 #include "ledger/target.h"
 
+#include <jansson.h>
+
 static struct sotto_chacha_rng rng;
 
 /* ---- numbers of single bits, least first: slow and plain ---- */
@@ -232,12 +234,38 @@ static void far_from_the_clock(void **state)
     assert_int_equal(sotto_asert_bits(&a, UINT64_MAX, 0), sotto_target_bits(&one));
 }
 
+/* The rows that the makers of the rule published: the same with 256-bit targets and seconds, two days of halflife, ten minutes a block. */
+static uint64_t number_in(const json_t *value) { return json_is_string(value) ? strtoull(json_string_value(value), NULL, 10) : (uint64_t)json_integer_value(value); }
+
+static void as_its_makers_say(void **state)
+{
+    (void)state;
+    json_t *root = json_load_file(SOTTO_SOURCE_DIR "/tests/vectors/public/asert.json", JSON_REJECT_DUPLICATES, NULL), *run, *row;
+    size_t r, i, rows = 0;
+    assert_int_equal(json_array_size(root), 12);
+    json_array_foreach(root, r, run) {
+        struct sotto_asert a = { .spacing = 600, .halflife = 172800 };
+        a.genesis_time = number_in(json_object_get(run, "before")) + a.spacing;
+        assert_int_equal(sotto_target_of(&a.anchor, (uint32_t)strtoul(json_string_value(json_object_get(run, "anchor")), NULL, 16)), SOTTO_OK);
+        assert_int_equal(sotto_target_of(&a.limit, 0x1d00ffff), SOTTO_OK);
+        json_array_foreach(json_object_get(run, "rows"), i, row) {
+            uint64_t height = number_in(json_array_get(row, 0)) - number_in(json_object_get(run, "height"));
+            uint32_t bits = sotto_asert_bits(&a, number_in(json_array_get(row, 1)), (uint32_t)height);
+            assert_int_equal(bits, strtoul(json_string_value(json_array_get(row, 2)), NULL, 16));
+            rows++;
+        }
+    }
+    assert_int_equal(rows, 893);
+    json_decref(root);
+}
+
 int main(void)
 {
     sotto_rng_from_seed(&rng, test_seed(), "target test");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_taken_is_written_again), cmocka_unit_test(compact_rounds_down), cmocka_unit_test(work_is_a_division),
         cmocka_unit_test(work_adds_up), cmocka_unit_test(met_is_not_above), cmocka_unit_test(follows_the_clock), cmocka_unit_test(far_from_the_clock),
+        cmocka_unit_test(as_its_makers_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
