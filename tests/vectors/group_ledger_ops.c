@@ -4,6 +4,7 @@
 #include "crypto/eip712.h"
 #include "ledger/codec.h"
 #include "ledger/op.h"
+#include "ledger/proof.h"
 #include "ledger/signed.h"
 
 static uint8_t kept[SOTTO_OP_BODY_MAX];              /* a fault jumps: nothing may be left on the heap */
@@ -171,7 +172,8 @@ static void digests(struct vec *v, struct sotto_op *op, const json_t *f)
     d->id = vec_id(v, f, "id");
     d->time_s = below(v, f, "time", SOTTO_UINT40_MAX);
     d->is_signed = vec_has(f, "sig");
-    vec_hex(v, f, "root", root, sizeof root);
+    sotto_digests_root(root, d->digests);
+    vec_is_hex(v, f, "root", root, sizeof root);
     sotto_signed_digest(digest, domain, d, root);
     vec_is_hex(v, v->in, "digest", digest, sizeof digest);
     if (d->is_signed) d->sig = signature(v, f, "sig", &secret, digest);
