@@ -37,6 +37,7 @@ static enum sotto_err check_sequence(const struct state_work *w, uint32_t sequen
 
 static enum sotto_err gather(struct state_work *w, struct sotto_coin *coins, struct sotto_amount *sum, const struct sotto_tx *tx)
 {
+    SOTTO_ASSERT(coins || tx->in_count == 0);
     for (uint32_t i = 0; i < tx->in_count; i++)
         if (!coin_of(w, &coins[i], &tx->ins[i].from)) return SOTTO_T_MISSING;
     for (uint32_t i = 0; i < tx->in_count; i++) {
