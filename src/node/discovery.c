@@ -290,6 +290,6 @@ json_t *sotto_discovery_json(struct sotto_node *n)
     json_object_set_new(o, "nodes", json_integer(nodes));
     json_object_set_new(o, "live", json_integer(alive));
     static const char *const reach[] = { [SOTTO_REACH_UNKNOWN] = "unknown", [SOTTO_REACH_YES] = "yes", [SOTTO_REACH_NO] = "no" };
-    json_object_set_new(o, "reached", json_string(reach[sotto_net_reach(n->net, sotto_io_now())]));
+    json_object_set_new(o, "reached", json_string(reach[sotto_net_reach(n->net)]));
     return o;
 }

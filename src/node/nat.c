@@ -209,7 +209,7 @@ bool sotto_nat_words(const struct sotto_node *n, char what[160], char why[240], 
     const struct sotto_map_try *t = last_try(nat);
     if (nat->core.mapped) {
         snprintf(what, 160, "A router leads port %u to this node (%s).", nat->core.have.addr.port, sotto_map_method_text(nat->core.have.method));
-        enum sotto_reach reach = sotto_net_reach(n->net, sotto_io_now());
+        enum sotto_reach reach = sotto_net_reach(n->net);
         snprintf(why, 240, reach == SOTTO_REACH_YES ? "Neighbours have dialled it and got through."
                            : reach == SOTTO_REACH_NO ? "Neighbours have dialled it and did not get through." : "That others get through it no neighbour has tried yet.");
         if (reach == SOTTO_REACH_NO) *todo = "The router says one thing and does another: forward the node's TCP and UDP port by hand, or set network.nat to false.";

@@ -524,7 +524,7 @@ struct sotto_net_neighbour sotto_net_neighbour(const struct sotto_net *n, uint32
 void sotto_net_record(struct sotto_net *n, struct sotto_span record) { (void)!sotto_peers_record(n->peers, record); }
 void sotto_net_own_record(struct sotto_net *n, const struct sotto_enr_record *record) { sotto_peers_own(n->peers, record); }
 void sotto_net_port(struct sotto_net *n, uint16_t port, struct sotto_now now) { sotto_peers_port(n->peers, port, now); }
-enum sotto_reach sotto_net_reach(const struct sotto_net *n, struct sotto_now now) { return sotto_peers_reach(n->peers, now); }
+enum sotto_reach sotto_net_reach(const struct sotto_net *n) { return sotto_peers_reach(n->peers, (struct sotto_now){ n->mono_us, n->wall_ms }); }
 
 unsigned sotto_net_first_hops(const struct sotto_net *n, bool *links)
 {

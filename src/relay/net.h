@@ -95,7 +95,7 @@ unsigned sotto_net_first_hops(const struct sotto_net *n, bool *links);
 void sotto_net_record(struct sotto_net *n, struct sotto_span record);
 void sotto_net_own_record(struct sotto_net *n, const struct sotto_enr_record *record);
 void sotto_net_port(struct sotto_net *n, uint16_t port, struct sotto_now now);
-enum sotto_reach sotto_net_reach(const struct sotto_net *n, struct sotto_now now);
+enum sotto_reach sotto_net_reach(const struct sotto_net *n);                          /* as of the latest step */
 
 const struct sotto_pool *sotto_net_pool(const struct sotto_net *n);
 struct sotto_net_stats {                  /* relay stats (experience.md 2.2) */

@@ -84,20 +84,20 @@ static void dial_back(void **state)
     (void)state;
     begin();
     for (uint32_t i = 0; i < 4; i++) start_with_book(i);
-    assert_int_equal(sotto_net_reach(w.nodes[3].net, w.now), SOTTO_REACH_UNKNOWN);
+    assert_int_equal(sotto_net_reach(w.nodes[3].net), SOTTO_REACH_UNKNOWN);
     dial(3, 0);
     pass(15 * SECOND);
-    assert_int_equal(sotto_net_reach(w.nodes[3].net, w.now), SOTTO_REACH_UNKNOWN);        /* one is not enough */
+    assert_int_equal(sotto_net_reach(w.nodes[3].net), SOTTO_REACH_UNKNOWN);        /* one is not enough */
     dial(3, 1);
     pass(15 * SECOND);
-    assert_int_equal(sotto_net_reach(w.nodes[3].net, w.now), SOTTO_REACH_YES);
+    assert_int_equal(sotto_net_reach(w.nodes[3].net), SOTTO_REACH_YES);
     assert_int_equal(w.nodes[3].peers, 2);        /* the probes are nobody's neighbours, and the links stayed */
     for (uint32_t i = 0; i < 2; i++) assert_int_equal(w.nodes[i].peers, 1);
     sotto_net_port(w.nodes[3].net, 1007, now_of(3));      /* nobody is there */
-    assert_int_equal(sotto_net_reach(w.nodes[3].net, w.now), SOTTO_REACH_UNKNOWN);
+    assert_int_equal(sotto_net_reach(w.nodes[3].net), SOTTO_REACH_UNKNOWN);
     dial(3, 2);
     pass(2500 * SECOND);                          /* each dials back once in ten minutes, and is asked again after eleven to twenty-two */
-    assert_int_equal(sotto_net_reach(w.nodes[3].net, w.now), SOTTO_REACH_NO);
+    assert_int_equal(sotto_net_reach(w.nodes[3].net), SOTTO_REACH_NO);
     assert_int_equal(w.nodes[3].peers, 3);
     struct sotto_peer_info info;
     for (unsigned i = 0; sotto_host_peer_at(sotto_net_host(w.nodes[0].net), i, &info); i++) assert_int_equal(info.score, 0);
@@ -112,7 +112,7 @@ static void another_key_is_no_proof(void **state)
     sotto_net_port(w.nodes[3].net, 1002, now_of(3));
     for (uint32_t i = 0; i < 3; i++) dial(3, i);
     pass(20 * SECOND);
-    assert_int_equal(sotto_net_reach(w.nodes[3].net, w.now), SOTTO_REACH_NO);
+    assert_int_equal(sotto_net_reach(w.nodes[3].net), SOTTO_REACH_NO);
     assert_int_equal(w.nodes[3].peers, 3);
 }
 
@@ -128,7 +128,7 @@ static void silence_behind_a_proxy(void **state)
     for (uint32_t i = 0; i < 2; i++) start(i);
     for (uint32_t i = 0; i < 2; i++) dial(2, i);
     pass(60 * SECOND);
-    assert_int_equal(sotto_net_reach(w.nodes[2].net, w.now), SOTTO_REACH_UNKNOWN);
+    assert_int_equal(sotto_net_reach(w.nodes[2].net), SOTTO_REACH_UNKNOWN);
 }
 
 int main(void)
