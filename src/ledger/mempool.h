@@ -79,7 +79,8 @@ const struct sotto_mempool_entry *sotto_mempool_find(const struct sotto_mempool 
 const struct sotto_mempool_entry *sotto_mempool_after(const struct sotto_mempool *p, uint64_t seq);
 /* The one after e, own ones too. */
 const struct sotto_mempool_entry *sotto_mempool_next(const struct sotto_mempool *p, const struct sotto_mempool_entry *e);
-/* An own one was seen elsewhere or waited long enough: from now on it is one like any other. ERR_MISSING. */
+/* An own one was seen elsewhere or waited long enough: from now on it is one like any other. Who announces by seq may have passed it already, so
+ * the caller names it to them. ERR_MISSING. */
 SOTTO_MUST_USE enum sotto_err sotto_mempool_release(struct sotto_mempool *p, const uint8_t txid[32]);
 /* Cong for a unit of cost; what a newcomer without a stamp must pay. */
 uint64_t sotto_mempool_floor(const struct sotto_mempool *p, const struct sotto_params *params);
