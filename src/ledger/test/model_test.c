@@ -13,7 +13,7 @@
 #include "ledger/template.h"
 
 #define OK(call) SOTTO_ASSERT((call) == SOTTO_OK)
-enum { CHAINS = 600, STEPS = 16, KEYS = 12, BLOCK_TXS = 6, OPS = 3, INS = 4, OUTS = 4, REDO = 8 };
+enum { CHAINS = 500, STEPS = 12, MANY_STEPS = 70, KEYS = 12, BLOCK_TXS = 6, OPS = 3, INS = 4, OUTS = 4, REDO = 8 };
 
 static struct kit k;
 static struct state_model m;
@@ -210,7 +210,7 @@ static size_t some_vote_body(uint8_t *body, uint8_t action)
         sotto_put_le32(body + 24, one_in(2) ? 400000 + (uint32_t)below(95000) : 0);      /* nearly all there may be, or more */
         return 28;
     case SOTTO_GOV_UPGRADE:
-        sotto_put_le32(body, next_height() + (one_in(4) ? 2 : 100));
+        sotto_put_le32(body, next_height() + (one_in(40) ? 2 : 150));
         sotto_put_le32(body + 4, 2);
         return 8;
     default: memcpy(body, who->id.b, 20); return 20;
@@ -224,7 +224,7 @@ static struct sotto_op some_vote(void)
     static const uint8_t aux[32];
     unsigned me = turn++ % (OPS * 4);
     const struct model_params *p = &model_tip(&m)->params;
-    uint8_t digest[32], action = (uint8_t)(one_in(4) ? SOTTO_GOV_ISSUE : 1 + below(9));
+    uint8_t digest[32], action = (uint8_t)(one_in(4) ? SOTTO_GOV_ISSUE : one_in(3) ? SOTTO_GOV_REKEY : 1 + below(9));
     struct sotto_op op = { .type = SOTTO_OP_GOV, .gov = { .action = action, .seq = p->plain.gov_seq + one_in(15), .expiry = next_height() - one_in(15) } };
     op.gov.body = sotto_span(bodies[me], some_vote_body(bodies[me], action));
     uint32_t n = p->plain.validator_count, count = 0;
@@ -619,7 +619,8 @@ static void one_chain(uint64_t seed)
     same();
     sotto_ram_digest(before, k.ram);
     memcpy(root, model_tip(&m)->root, 32);
-    for (unsigned step = 0; step < STEPS; step++) {
+    unsigned steps = one_in(12) ? MANY_STEPS : STEPS;
+    for (unsigned step = 0; step < steps; step++) {
         if (m.tip == 0 || !one_in(5)) {
             if (!grow() && m.tip > 0) back_and_forth();   /* the rules have changed here: only the way back is left */
         } else {
