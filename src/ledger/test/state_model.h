@@ -1,4 +1,4 @@
-/* The state machine a second time, out of ledger.md 2, 4, 5 and 11 and slow on purpose: lists without order, looked through from the front; one
+/* The state machine a second time, by ledger.md 2, 4, 5 and 11 (and, where that is open, as the first one reads it), slow on purpose: lists without order, looked through from the front; one
  * whole copy of the state for every block; every root made anew out of everything. Shares with the real one only codec, hashes and signatures. */
 #ifndef SOTTO_LEDGER_TEST_STATE_MODEL_H
 #define SOTTO_LEDGER_TEST_STATE_MODEL_H
