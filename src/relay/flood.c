@@ -645,12 +645,10 @@ uint64_t sotto_flood_deadline(const struct sotto_flood *f)
 }
 
 /* 0.2 x 2^k has a record of its own; a test network that works less says so by an UPDATE. */
-static bool in_steps(double floor)
+static bool in_steps(uint64_t bits)
 {
-    double step = SOTTO_RATING_DEFAULT;
-    for (unsigned k = 0; k <= SOTTO_RL_FLOOR_STEPS; k++, step *= 2)
-        if (floor == step) return true;
-    return false;
+    uint64_t above = bits - SOTTO_RL_FLOOR_BITS;          /* a doubling is one more in the exponent */
+    return bits >= SOTTO_RL_FLOOR_BITS && above % (UINT64_C(1) << 52) == 0 && above >> 52 <= SOTTO_RL_FLOOR_STEPS;
 }
 
 void sotto_flood_floor(struct sotto_flood *f, struct sotto_now now)
@@ -669,7 +667,7 @@ void sotto_flood_floor(struct sotto_flood *f, struct sotto_now now)
     if (err == SOTTO_OK) err = sotto_rlp_end_list(&list, mark);
     SOTTO_ASSERT(err == SOTTO_OK);
     for (unsigned i = 0; i < f->count; i++) {
-        if (in_steps(floor)) say_numbers(f, f->members[i], SOTTO_RL_FLOOR, &bits, 1);
+        if (in_steps(bits)) say_numbers(f, f->members[i], SOTTO_RL_FLOOR, &bits, 1);
         else (void)say(f, f->members[i], SOTTO_RL_UPDATE, sotto_buf_span(&list));
     }
 }
