@@ -101,7 +101,7 @@ static struct sotto_buf p2pkh(const struct sotto_h160 *to)
 }
 
 /* DER of r and s, each without leading zeros but for one that keeps it positive. */
-static size_t der(uint8_t out[73], const uint8_t rs[64])
+size_t kit_der(uint8_t out[73], const uint8_t rs[64])
 {
     size_t at = 2;
     for (unsigned half = 0; half < 2; half++) {
@@ -157,7 +157,7 @@ const struct sotto_block_tx *kit_tx(struct kit *k, const struct kit_tx *t)
         struct sotto_sig65 sig65;
         OK(sotto_sighash_digest(&s, digest, i, SOTTO_SIGHASH_ALL));
         OK(sotto_sign(&sig65, &t->ins[i].by->secret, digest));
-        size_t size = der(sig, sig65.b);
+        size_t size = kit_der(sig, sig65.b);
         OK(sotto_unlock_p2pkh(&unlock[i], sotto_span(sig, size), &t->ins[i].by->pub));
         ins[i].unlock = sotto_buf_span(&unlock[i]);
     }

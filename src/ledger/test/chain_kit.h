@@ -47,6 +47,7 @@ struct kit_tx {
     struct sotto_id as;
 };
 /* Made and decoded; stays until kit_clear. */
+size_t kit_der(uint8_t out[73], const uint8_t rs[64]);      /* r and s as scripts have them, with the type ALL behind; the bytes of it */
 const struct sotto_block_tx *kit_tx(struct kit *k, const struct kit_tx *t);
 void kit_clear(struct kit *k);
 /* Person by pays the coin at to another, and all but rest and the others as a fee. */

@@ -267,26 +267,6 @@ static struct model_coin some_coin(void)
     return c;
 }
 
-static size_t der(uint8_t out[73], const uint8_t rs[64])
-{
-    size_t at = 2;
-    for (unsigned half = 0; half < 2; half++) {
-        const uint8_t *n = rs + 32 * half;
-        size_t size = 32;
-        while (size > 1 && *n == 0) n++, size--;
-        bool high = *n & 0x80;
-        out[at++] = 2;
-        out[at++] = (uint8_t)(size + high);
-        if (high) out[at++] = 0;
-        memcpy(out + at, n, size);
-        at += size;
-    }
-    out[0] = 0x30;
-    out[1] = (uint8_t)(at - 2);
-    out[at++] = SOTTO_SIGHASH_ALL;
-    return at;
-}
-
 static const struct kit_key *key_of_script(const struct model_coin *c)
 {
     for (unsigned i = 0; i < KEYS; i++)
@@ -309,7 +289,7 @@ static void unlock_all(struct sotto_tx *tx, struct sotto_buf *unlock, const stru
         OK(sotto_sighash_digest(&s, digest, i, SOTTO_SIGHASH_ALL));
         if (one_in(50)) digest[0] ^= 1;
         OK(sotto_sign(&sig65, &by->secret, digest));
-        OK(sotto_unlock_p2pkh(&unlock[i], sotto_span(sig, der(sig, sig65.b)), &by->pub));
+        OK(sotto_unlock_p2pkh(&unlock[i], sotto_span(sig, kit_der(sig, sig65.b)), &by->pub));
         tx->ins[i].unlock = sotto_buf_span(&unlock[i]);
     }
 }

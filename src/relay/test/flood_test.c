@@ -3,6 +3,7 @@
 
 #include "crypto/rng.h"
 #include "relay/flood.h"
+#include "relay/peers.h"
 
 #define SECOND 1000000ull
 #define WIRES 16u
@@ -32,6 +33,8 @@ static struct {
     struct sotto_shh *shh;
     struct sotto_links *links;
     struct sotto_flood *flood;
+    struct sotto_peers *peers;                    /* NULL: not asked for */
+    struct sotto_book *book;
     struct sotto_host *host;
     struct sotto_chacha_rng rng;
     struct sotto_outq out;
@@ -61,9 +64,24 @@ static void t_arrived(void *owner, const struct sotto_envelope *e, bool kept, st
     (void)owner, (void)e, (void)now;
     t.arrived += kept;
 }
-static void t_up(void *owner, uint32_t peer, struct sotto_now now) { (void)owner; sotto_flood_up(t.flood, peer, now); }
-static void t_message(void *owner, uint32_t peer, const struct sotto_rl_message *m, struct sotto_now now) { (void)owner; sotto_flood_message(t.flood, peer, m, now); }
-static void t_down(void *owner, uint32_t peer, struct sotto_now now) { (void)owner; sotto_flood_down(t.flood, peer, now); }
+static void t_up(void *owner, uint32_t peer, struct sotto_now now)
+{
+    (void)owner;
+    sotto_flood_up(t.flood, peer, now);
+    if (t.peers) sotto_peers_up(t.peers, peer, now);
+}
+static void t_message(void *owner, uint32_t peer, const struct sotto_rl_message *m, struct sotto_now now)
+{
+    (void)owner;
+    sotto_flood_message(t.flood, peer, m, now);
+    if (t.peers) sotto_peers_message(t.peers, peer, m, now);
+}
+static void t_down(void *owner, uint32_t peer, struct sotto_now now)
+{
+    (void)owner;
+    sotto_flood_down(t.flood, peer, now);
+    if (t.peers) sotto_peers_down(t.peers, peer, now);
+}
 
 static void far_up(void *owner, uint32_t peer, struct sotto_now now)
 {
@@ -169,6 +187,7 @@ static void node_leave(void)
 {
     sotto_shh_tick(t.shh, t.now);
     sotto_flood_tick(t.flood, t.now);
+    if (t.peers) sotto_peers_tick(t.peers, t.now);
     sotto_links_tick(t.links, t.now);
     sotto_shh_enter(t.shh, NULL);
     sotto_flood_enter(t.flood, NULL);
@@ -179,6 +198,7 @@ static void node_enter(void)
 {
     sotto_shh_enter(t.shh, &t.out);
     sotto_flood_enter(t.flood, &t.out);
+    if (t.peers) sotto_peers_enter(t.peers, &t.out);
     sotto_links_enter(t.links, &t.out);
 }
 static void node_step(const struct sotto_in *in)
@@ -283,6 +303,8 @@ static int end_flood(void **state)
         sotto_buf_free(&t.far[i].body);
     }
     sotto_host_free(t.host);
+    sotto_peers_free(t.peers);
+    sotto_book_free(t.book);
     sotto_flood_free(t.flood);
     sotto_links_free(t.links);
     sotto_shh_free(t.shh);
@@ -581,6 +603,65 @@ static void test_leaf(void **state)
     assert_int_equal(t.far[1].bodies, 0);
 }
 
+static size_t record_for(uint8_t out[SOTTO_ENR_SIZE_MAX], uint8_t key[64], uint16_t tcp, bool local)
+{
+    struct sotto_scalar secret;
+    struct sotto_point p;
+    struct sotto_enr_record r;
+    struct sotto_enr e = { .seq = 1, .has_ip4 = true, .ip4 = { local ? 127 : 8, 0, 0, 1 }, .tcp = tcp, .udp = tcp, .sotto = true, .roles = 1 };
+    sotto_scalar_random(&secret, &t.rng.rng);
+    assert_int_equal(sotto_point_make(&p, &secret), SOTTO_OK);
+    assert_int_equal(sotto_point_to64(key, &p), SOTTO_OK);
+    assert_int_equal(sotto_enr_sign(&r, &e, &secret), SOTTO_OK);
+    memcpy(out, r.b, r.size);
+    return r.size;
+}
+static void say_peers(unsigned i, const uint8_t *records, size_t size)
+{
+    uint8_t bytes[8 + 4 * SOTTO_ENR_SIZE_MAX];
+    struct sotto_buf b = { bytes, 0, sizeof bytes, sizeof bytes };
+    size_t mark = sotto_rlp_begin(&b);
+    assert_int_equal(sotto_buf_add(&b, records, size), SOTTO_OK);
+    assert_int_equal(sotto_rlp_end_list(&b, mark), SOTTO_OK);
+    say(i, SOTTO_RL_PEERS, bytes, b.size);
+}
+
+/* PEERS: nothing is learnt that was not asked for, that its node has not signed, that has no port or lives where we do not dial; one answer a question. */
+static void test_peers_lies(void **state)
+{
+    uint8_t good[2][SOTTO_ENR_SIZE_MAX], all[4 * SOTTO_ENR_SIZE_MAX], key[4][64], keep[2][64];
+    size_t size[2], at = 0;
+    (void)state;
+    begin_flood();
+    struct sotto_book_config book = { .local = true, .group = sotto_group_of, .rng = &t.rng.rng };
+    assert_int_equal(sotto_book_new(&t.book, &book), SOTTO_OK);
+    struct sotto_peers_config peers = { .links = t.links, .host = t.host, .book = t.book, .local = true, .dials = true, .rng = &t.rng.rng };
+    assert_int_equal(sotto_peers_new(&t.peers, &peers), SOTTO_OK);
+    start_far(0, SOTTO_RL_FLOOD, 0);
+    node_dials(0);
+    run(SECOND);
+    for (unsigned i = 0; i < 2; i++) size[i] = record_for(good[i], keep[i], (uint16_t)(5000 + i), true);
+    say_peers(0, good[0], size[0]);               /* nobody asked */
+    run(SECOND);
+    assert_int_equal(sotto_book_count(t.book, SOTTO_BOOK_ANY), 0);
+    for (unsigned waited = 0; waited < 4500 && sotto_peers_stats(t.peers)->asked == 0; waited++) run(SECOND / 100);
+    assert_int_equal(sotto_peers_stats(t.peers)->asked, 1);
+    size_t cut = record_for(all, key[0], 5003, true);
+    all[cut - 1] ^= 1;                            /* another port than it signed */
+    at = cut;
+    at += record_for(all + at, key[1], 0, true);
+    at += record_for(all + at, key[2], 5004, false);
+    memcpy(all + at, good[0], size[0]);
+    say_peers(0, all, at + size[0]);
+    say_peers(0, good[1], size[1]);               /* a second answer */
+    run(SECOND);
+    struct sotto_book_entry e;
+    assert_int_equal(sotto_book_count(t.book, SOTTO_BOOK_ANY), 1);
+    assert_true(sotto_book_find(t.book, &e, keep[0]) && !e.tried);
+    struct sotto_peer_info info;
+    assert_true(sotto_host_peer_at(t.host, 0, &info) && info.score == 0);
+}
+
 /* The floor: told in its own record where it is a doubling of Whisper's, else as an option; and theirs holds back what rates less. */
 static void test_floor(void **state)
 {
@@ -616,7 +697,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_exchange, end_flood), cmocka_unit_test_teardown(test_probe, end_flood), cmocka_unit_test_teardown(test_own, end_flood),
         cmocka_unit_test_teardown(test_turns, end_flood), cmocka_unit_test_teardown(test_bad_bodies, end_flood), cmocka_unit_test_teardown(test_too_many_ids, end_flood),
-        cmocka_unit_test_teardown(test_leaf, end_flood), cmocka_unit_test_teardown(test_starved, end_flood), cmocka_unit_test_teardown(test_stuck, end_flood),
+        cmocka_unit_test_teardown(test_leaf, end_flood), cmocka_unit_test_teardown(test_starved, end_flood),
+        cmocka_unit_test_teardown(test_stuck, end_flood), cmocka_unit_test_teardown(test_peers_lies, end_flood),
         cmocka_unit_test_teardown(test_floor, end_flood),
     };
     return sotto_crypto_init() == SOTTO_OK ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
