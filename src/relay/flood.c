@@ -212,7 +212,7 @@ static bool may_offer(struct sotto_flood *f, const struct member *m, const struc
 
 static void offer(struct sotto_flood *f, const struct member *m, const struct sotto_pool_entry *e)
 {
-    if (f->offer_count == SOTTO_FLOOD_OFFERS_MAX) return;
+    if (f->offer_count == SOTTO_FLOOD_OFFERS_MAX) return;         /* only with the planted bug */
     struct offer *o = &f->offers[f->offer_count++];
     memcpy(o->hash, e->hash, sizeof o->hash);
     o->peer = m->peer;
@@ -344,7 +344,7 @@ static size_t announce(struct sotto_flood *f, struct member *m, const struct sot
     if (waiting(f, m) > QUEUE_HIGH) return 0;
     for (; n < count && told < SOTTO_RL_IDS_MAX; n++) {
         const struct sotto_pool_entry *e = slots[n];
-        if (may_announce(f, m) == 0) break;
+        if (may_announce(f, m) == 0 || (e->held && !may_offer(f, m, e))) break;      /* the places for offers may have filled up on the way */
         bool paid = sotto_bucket_take(&m->announce, 1, f->now.mono_us) && sotto_bucket_take(&m->window, 1, f->now.mono_us);
         SOTTO_ASSERT(paid);
         if (m->feed) {

@@ -526,6 +526,25 @@ static void test_stuck(void **state)
     assert_true(!sotto_flood_stuck(t.flood, t.now) && t.first_hops == 1);
 }
 
+/* More own envelopes than there are places for offers: what has none waits, and no second neighbour is told of it meanwhile. */
+static void test_many_own(void **state)
+{
+    uint8_t hash[32];
+    (void)state;
+    begin_flood();
+    for (unsigned i = 0; i < 2; i++) start_far(i, SOTTO_RL_FLOOD, 0);
+    for (unsigned i = 0; i < 2; i++) node_dials(i);
+    run(SECOND);
+    for (uint32_t i = 1; i <= 300; i++) put(i, SOTTO_FROM_SELF, hash);
+    for (unsigned waited = 0; waited < 1000 && t.far[0].inv_ids + t.far[1].inv_ids == 0; waited++) run(SECOND / 100);
+    for (unsigned i = 0; i < 190; i++) {          /* until the first offers end */
+        assert_in_range(t.far[0].inv_ids + t.far[1].inv_ids, 1, SOTTO_FLOOD_OFFERS_MAX);
+        run(SECOND / 100);
+    }
+    for (unsigned i = 0; i < t.far[0].inv_ids; i++)
+        for (unsigned k = 0; k < t.far[1].inv_ids; k++) assert_memory_not_equal(t.far[0].announced[i], t.far[1].announced[k], 16);
+}
+
 /* What does not fit the rules costs the link what the table says, and a NOTICE comes once a minute. */
 static void test_bad_bodies(void **state)
 {
@@ -698,7 +717,7 @@ int main(void)
         cmocka_unit_test_teardown(test_exchange, end_flood), cmocka_unit_test_teardown(test_probe, end_flood), cmocka_unit_test_teardown(test_own, end_flood),
         cmocka_unit_test_teardown(test_turns, end_flood), cmocka_unit_test_teardown(test_bad_bodies, end_flood), cmocka_unit_test_teardown(test_too_many_ids, end_flood),
         cmocka_unit_test_teardown(test_leaf, end_flood), cmocka_unit_test_teardown(test_starved, end_flood),
-        cmocka_unit_test_teardown(test_stuck, end_flood), cmocka_unit_test_teardown(test_peers_lies, end_flood),
+        cmocka_unit_test_teardown(test_stuck, end_flood), cmocka_unit_test_teardown(test_many_own, end_flood), cmocka_unit_test_teardown(test_peers_lies, end_flood),
         cmocka_unit_test_teardown(test_floor, end_flood),
     };
     return sotto_crypto_init() == SOTTO_OK ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
